@@ -1,0 +1,3 @@
+"""See what convolutions see: the public Python API of featuremap."""
+
+__version__ = "0.1.0"

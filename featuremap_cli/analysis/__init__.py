@@ -1,0 +1,1 @@
+"""Numbers about layers and maps, in NumPy only."""

@@ -1,0 +1,1 @@
+"""A job over many images: plan, runner, outputs, manifest."""

@@ -1,0 +1,1 @@
+"""The operation itself: convolution, pooling and activation, in NumPy only."""

@@ -1,0 +1,1 @@
+"""Arrays to pictures; nothing here writes a file."""

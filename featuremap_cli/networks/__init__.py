@@ -1,0 +1,1 @@
+"""Pretrained networks: the only folder that may import Keras or TensorFlow."""

@@ -1,0 +1,1 @@
+"""The networks that travel in the package."""
