@@ -1,0 +1,40 @@
+"""Numbers as people write them in kernels: `-1`, `0.5`, `1e-3`, `1/9`."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_NUMERAL = re.compile(rf"({_DECIMAL})(?:/({_DECIMAL}))?", re.ASCII)
+_LARGEST = 3.4028234663852886e38  # the largest float32, in which all weights end up
+
+
+def read_numeral(text: str) -> float:
+    """The value of one number: decimal, in scientific notation, or a fraction of two of these.
+
+    A comma never stands inside a number: it separates numbers. The typographic minus sign counts as a minus.
+
+    Args:
+        text: one number without spaces around it.
+
+    Raises:
+        ValueError: text that is no number, a division by zero, a value that is not finite in float32; its message
+            says so in a form that completes "expected a number or a fraction such as 1/9, got ...".
+
+    Example:
+        >>> read_numeral("-1/4")
+        -0.25
+    """
+    match = _NUMERAL.fullmatch(text.replace("\N{MINUS SIGN}", "-"))
+    if match is None:
+        raise ValueError(f"`{text}`")
+    value = float(match[1])
+    if match[2] is not None:
+        denominator = float(match[2])
+        if denominator == 0:
+            raise ValueError(f"`{text}`, a division by zero")
+        value /= denominator
+    if not math.isfinite(value) or abs(value) > _LARGEST:
+        raise ValueError(f"`{text}`, which is too large for a 32-bit float")
+    return value
