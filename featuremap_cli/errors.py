@@ -48,7 +48,7 @@ class NotationError(UsageError):
 
     def __init__(self, text: str, start: int, length: int, problem: str) -> None:
         self.text, self.start, self.length, self.problem = text, start, length, problem
-        shown = text.replace("\n", " ").replace("\t", " ")
+        shown = "".join(character if character.isprintable() else " " for character in text)
         underline = " " * start + "^" * max(1, length)
         super().__init__(f"{problem}\n  {shown}\n  {underline}")
 
