@@ -27,7 +27,7 @@ from featuremap_cli.sources.network_config import SavedLayer, saved_layers
 
 ZIP_START, HDF5_START = b"PK", b"\x89HDF\r\n\x1a\n"
 
-DAMAGE = (OSError, RuntimeError, zipfile.BadZipFile, struct.error, json.JSONDecodeError, UnicodeDecodeError)
+DAMAGE = (OSError, RuntimeError, zipfile.BadZipFile, EOFError, struct.error, json.JSONDecodeError, UnicodeDecodeError)
 """What h5py (the first two), zipfile and json raise for bytes that are not as they should be."""
 
 
