@@ -1,0 +1,127 @@
+"""From what `--model` says to a network: a built-in name, keras:NAME, a model file, a SavedModel folder."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from featuremap_cli.errors import NetworkError, UsageError
+from featuremap_cli.networks.builtin import BUILTIN
+from featuremap_cli.networks.image_input import find_image_input, takes_size
+from featuremap_cli.networks.input import preprocessing_name
+
+if TYPE_CHECKING:
+    from featuremap_cli.networks.network import Network
+
+APPLICATION = "keras:"
+
+
+def load_network(
+    spec: str, *, weights: str = "imagenet", unsafe: bool = False, input_size: tuple[int, int] | None = None
+) -> Network:
+    """A network, ready to run; imports TensorFlow.
+
+    Args:
+        spec: a built-in name (`alexnet`), `keras:NAME` (keras.applications), a `.keras`, `.h5` or `.hdf5` file, or a
+            SavedModel folder.
+        weights: for `keras:NAME`: `imagenet`, `none` or a file of weights.
+        unsafe: run the code that a model file may hold (Lambda layers).
+        input_size: (width, height) to run at, in pixels; None for the network's own size, or each image's where the
+            network takes any.
+
+    Raises:
+        NetworkError: no such network, a file that cannot be used, weights that cannot be had, a size that does not fit.
+        UsageError: weights given for a network that has its own.
+    """
+    if weights != "imagenet" and not spec.startswith(APPLICATION):
+        raise UsageError(f"--weights is for keras:NAME; {spec} has its own weights: leave --weights out")
+    if spec.startswith(APPLICATION):
+        return _application(spec, weights, input_size)
+    if spec in BUILTIN:
+        return _builtin(spec, input_size)
+    path = Path(spec)
+    if not path.exists():
+        raise NetworkError(_no_such_network(spec))
+    if path.is_dir():
+        return _saved_model(path, unsafe, input_size)
+    return _keras_file(path, unsafe, input_size)
+
+
+def _builtin(name: str, input_size: tuple[int, int] | None) -> Network:
+    from featuremap_cli.networks import startup  # noqa: F401  # quiet, before the builder's own import of Keras
+
+    network = BUILTIN[name]
+    return _of_model(network.build(), name, input_size, preprocessing_name(network.preprocessing))
+
+
+def _application(spec: str, weights: str, input_size: tuple[int, int] | None) -> Network:
+    from featuremap_cli.networks.applications import application_preprocessing, build_application
+
+    name = spec.removeprefix(APPLICATION)
+    model = build_application(name, weights, input_size)
+    return _of_model(model, spec, input_size, application_preprocessing(name))
+
+
+def _keras_file(path: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
+    from featuremap_cli.networks.keras_files import load_keras_file
+
+    return _of_model(load_keras_file(path, unsafe=unsafe), path.name, input_size)
+
+
+def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preprocessing: str | None = None) -> Network:
+    """A network from a Keras model; a preprocessing that is not given is guessed, and the guess said."""
+    from featuremap_cli.networks.keras_recorder import KerasRecorder, keeps_channels_first, model_inputs
+    from featuremap_cli.networks.network import Network
+    from featuremap_cli.networks.preprocessing_guess import guess_model_preprocessing
+    from featuremap_cli.networks.resizing import resized_model
+
+    channels_first = keeps_channels_first(model)
+    image = find_image_input(model_inputs(model, name), name, channels_first=channels_first)
+    if input_size is not None and not takes_size(image, input_size):
+        model = resized_model(model, image, input_size, name)
+        image = find_image_input(model_inputs(model, name), name, channels_first=channels_first)
+    image = image if input_size is None else replace(image, width=input_size[0], height=input_size[1])
+    recorder = KerasRecorder(model, model_inputs(model, name), image, name)
+    notices: tuple[str, ...] = ()
+    if preprocessing is None:
+        preprocessing, notice = guess_model_preprocessing(recorder, name)
+        notices = (notice,)
+    return Network(name, image, preprocessing, notices, recorder)
+
+
+def _saved_model(folder: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
+    if not (folder / "saved_model.pb").is_file():
+        raise NetworkError(
+            f"{folder} is a folder without a network: expected a SavedModel folder (saved_model.pb in it), or name a "
+            ".keras or .h5 file"
+        )
+    from featuremap_cli.networks.network import Network
+    from featuremap_cli.networks.saved_model import (
+        find_saved_model_input,
+        guess_saved_model_preprocessing,
+        load_saved_model,
+        saved_model_recorder,
+    )
+
+    function = load_saved_model(folder, unsafe=unsafe)
+    name = folder.resolve().name
+    image = find_saved_model_input(function, name)
+    if input_size is not None:
+        if not takes_size(image, input_size):
+            raise NetworkError(
+                f"{name} takes images of {image.width} x {image.height} pixels, and a SavedModel cannot be rebuilt "
+                "for another size: leave --input-size out"
+            )
+        image = replace(image, width=input_size[0], height=input_size[1])
+    preprocessing, notice = guess_saved_model_preprocessing(function, image, name)
+    return Network(name, image, preprocessing, (notice,), saved_model_recorder(function, image, name))
+
+
+def _no_such_network(spec: str) -> str:
+    near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1)
+    remedy = f"did you mean {near[0]}?" if near else f"expected {', '.join(BUILTIN)}, keras:NAME, or a file"
+    if Path(spec).suffix or "/" in spec:
+        remedy = "expected a .keras, .h5 or .hdf5 file or a SavedModel folder"
+    return f"no such network: {spec}; {remedy}; `featuremap networks` lists what is built in"

@@ -1,0 +1,96 @@
+"""Where the image goes into a network, and what else the network asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from featuremap_cli.errors import NetworkError
+from featuremap_cli.networks.layer_entry import Size
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """One input of a network.
+
+    Attributes:
+        name: as the model calls it.
+        shape: with the batch axis; None where it is free.
+        dtype: `float32`, `uint8`, ...
+    """
+
+    name: str
+    shape: tuple[Size, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """The input that takes the image.
+
+    Attributes:
+        position: its place among the network's inputs.
+        name: as the model calls it.
+        height, width, channels: None where the network takes any.
+        images: how many images the network takes at once; None for any number.
+        dtype: what the network wants, `float32` for most.
+        channels_first: the network keeps its channels before height and width.
+    """
+
+    position: int
+    name: str
+    height: Size
+    width: Size
+    channels: Size
+    images: Size = None
+    dtype: str = "float32"
+    channels_first: bool = False
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        """With the batch axis, as the network takes it."""
+        size = (self.height, self.width)
+        return (self.images, self.channels, *size) if self.channels_first else (self.images, *size, self.channels)
+
+
+def find_image_input(inputs: Sequence[NetworkInput], network: str, *, channels_first: bool = False) -> ImageInput:
+    """The image-shaped input: four axes, and gray or RGB before any other number of channels.
+
+    Args:
+        inputs: all that the network asks for.
+        network: its name, for the message.
+        channels_first: the network keeps its channels before height and width.
+
+    Raises:
+        NetworkError: none of them has four axes; the message names them.
+    """
+    channel_axis = 1 if channels_first else 3
+    images = [position for position, entry in enumerate(inputs) if len(entry.shape) == 4]
+    if not images:
+        raise NetworkError(
+            f"{network} has no input for an image: expected (batch, height, width, channels), got "
+            + ", ".join(f"`{entry.name}` {shown_shape(entry.shape)}" for entry in inputs)
+        )
+    position = min(images, key=lambda place: inputs[place].shape[channel_axis] not in (1, 3))
+    chosen = inputs[position]
+    height, width = chosen.shape[2:] if channels_first else chosen.shape[1:3]
+    return ImageInput(
+        position,
+        chosen.name,
+        height,
+        width,
+        chosen.shape[channel_axis],
+        images=chosen.shape[0],
+        dtype=chosen.dtype,
+        channels_first=channels_first,
+    )
+
+
+def takes_size(image: ImageInput, size: tuple[int, int]) -> bool:
+    """Whether an input takes images of this (width, height)."""
+    return image.width in (None, size[0]) and image.height in (None, size[1])
+
+
+def shown_shape(shape: Sequence[Size]) -> str:
+    """(None, 4) as `(any, 4)`."""
+    return f"({', '.join('any' if size is None else str(size) for size in shape)})"

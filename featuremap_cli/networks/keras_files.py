@@ -1,0 +1,143 @@
+"""Keras models from files: `.keras`, and `.h5`/`.hdf5` of Keras 2 and 3.
+
+A model file can carry code (Lambda layers hold marshalled Python). Its configuration is therefore read before Keras
+sees the file, and code is refused unless the user allows it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from featuremap_cli.errors import NetworkError
+from featuremap_cli.networks.recording import RUN_ERRORS, first_line
+from featuremap_cli.networks.startup import keras
+from featuremap_cli.networks.walk import KerasModel
+from featuremap_cli.sources.checkpoints import convolution_paths
+
+LOADING_ERRORS = (
+    *RUN_ERRORS,
+    OSError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ImportError,
+    RuntimeError,
+    zipfile.BadZipFile,
+)
+"""What Keras, h5py and zipfile raise for a file that is not as it should be."""
+
+CODE = ("Lambda", "__lambda__")
+"""Classes of a configuration whose value is Python code."""
+
+_MISSING_CLASS = re.compile(
+    r"(?:Could not locate (?:class|function)|Unknown (?:layer|object|\w+ function):?) '([^']+)'"
+)
+
+
+def load_keras_file(path: Path, *, unsafe: bool = False) -> KerasModel:
+    """A model from its file, without its training configuration.
+
+    Args:
+        path: a `.keras` or HDF5 file; what it is is told by its first bytes, not by its name.
+        unsafe: run the Python code in it, if there is any.
+
+    Raises:
+        NetworkError: the file is missing, damaged, encrypted or no model, it holds code, or needs classes of its own.
+    """
+    convolution_paths(path)  # says what is wrong with a file that is damaged, encrypted or something else
+    is_archive = zipfile.is_zipfile(path)
+    if not unsafe and (layer := next(_code_in(_configuration(path, is_archive)), None)):
+        raise NetworkError(
+            f"{path} holds Python code, in {layer}: expected layers alone; if you trust whoever made the file, "
+            "--unsafe runs that code"
+        )
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about optimizers and names, which are of no concern here
+        # Keras goes by the name's ending.
+        named = Path(folder) / f"model{'.keras' if is_archive else '.h5'}"
+        named.symlink_to(path.resolve())
+        try:
+            return keras.models.load_model(
+                named,
+                compile=False,
+                safe_mode=not unsafe,
+                custom_objects=None if is_archive else {"DepthwiseConv2D": _keras_2_depthwise()},
+            )
+        except LOADING_ERRORS as error:
+            raise NetworkError(_problem(path, error)) from error
+
+
+def load_weights(model: KerasModel, path: Path) -> None:
+    """Fill a model with the weights of a file: `.weights.h5`, a Keras 2 weights `.h5`, or a whole saved model.
+
+    Raises:
+        NetworkError: no such file, or its weights do not fit the model.
+    """
+    if not path.is_file():
+        raise NetworkError(f"{path}: no such file; expected weights for {model.name} (.h5 or .keras) after --weights")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.load_weights(path)
+    except LOADING_ERRORS as error:
+        raise NetworkError(
+            f"{path} does not hold the weights of {model.name}: {first_line(error)}; expected a file that "
+            f"model.save_weights wrote for the same network"
+        ) from error
+
+
+def _configuration(path: Path, is_archive: bool) -> Any:
+    """The configuration that the file describes its layers by."""
+    import h5py
+
+    if is_archive:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))
+    with h5py.File(path, "r") as file:
+        return json.loads(file.attrs["model_config"])
+
+
+def _code_in(configuration: Any) -> Iterator[str]:
+    """The names of the layers that hold code, wherever in a configuration they are."""
+    if isinstance(configuration, list):
+        for item in configuration:
+            yield from _code_in(item)
+    elif isinstance(configuration, dict):
+        if configuration.get("class_name") in CODE:
+            inner = configuration.get("config")
+            name = inner.get("name") if isinstance(inner, dict) else None
+            yield f"the {configuration['class_name']} layer {name}" if name else "an activation or function"
+        for item in configuration.values():
+            yield from _code_in(item)
+
+
+def _keras_2_depthwise() -> type:
+    """DepthwiseConv2D as Keras 2 wrote it, with a `groups` of 1, which Keras 3 refuses."""
+
+    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, groups: int = 1, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+
+    return DepthwiseConv2D
+
+
+def _problem(path: Path, error: BaseException) -> str:
+    missing = _MISSING_CLASS.search(str(error))
+    if missing and missing[1] in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
+        return (
+            f"{path} has TensorFlow operations of Keras 2 as layers ({missing[1]}), which Keras 3 does not read: "
+            "save it as a SavedModel with TensorFlow 2.15 or older and give the folder"
+        )
+    if missing:
+        return (
+            f"{path} needs the code of {missing[1]}, which is not in the file: where that code is, save the model "
+            "with model.export('FOLDER') and give the folder"
+        )
+    return f"{path} cannot be loaded by Keras {keras.__version__}: {first_line(error)}"
