@@ -1,0 +1,89 @@
+"""Engines do tasks. The runner hands them tasks and collects what became of them, in any order.
+
+Here are the two that need no other process: one after the other, and with threads that overlap reading, computing and
+writing. `pool.py` has the one with worker processes.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from featuremap_cli.batch import stages
+from featuremap_cli.batch.job import Finished, Job, Session, Task
+from featuremap_cli.batch.outputs import OutputFolder
+from featuremap_cli.batch.stages import Underway
+
+
+class Engine(Protocol):
+    """Does tasks. No method blocks longer than one image (or one batch of a network) takes."""
+
+    def is_full(self) -> bool:
+        """Whether `collect` should be called before another `submit`."""
+
+    def submit(self, task: Task) -> None:
+        """Take a task; it may be done now or later.
+
+        Raises:
+            FeaturemapError: the job cannot be opened, or an output cannot be written; the run ends.
+        """
+
+    def collect(self, wait: bool) -> list[Finished]:
+        """What has been finished since the last call. With `wait`, at least one, or none when none is left.
+
+        Raises:
+            FeaturemapError: as for `submit`.
+        """
+
+    def close(self) -> list[Finished]:
+        """End at once, throwing away what is not finished; returns what was finished and not yet collected.
+
+        No temporary file is left, and nothing is written later.
+        """
+
+
+class OneByOne:
+    """Does each task (or batch of tasks) in this thread while it is waited for: `--jobs 1`, and single images."""
+
+    def __init__(self, job: Job, folder: OutputFolder) -> None:
+        self._job, self._folder = job, folder
+        self._session: Session | None = None
+        self._tasks: list[Task] = []
+        self._finished: list[Finished] = []
+
+    def is_full(self) -> bool:
+        """Whether a whole batch waits."""
+        return len(self._tasks) >= self._job.batch_size
+
+    def submit(self, task: Task) -> None:
+        """Keep the task until `collect` waits."""
+        self._tasks.append(task)
+
+    def collect(self, wait: bool) -> list[Finished]:
+        """Do what waits, a batch at a time."""
+        if wait and self._tasks:
+            batch, self._tasks = self._tasks[: self._job.batch_size], self._tasks[self._job.batch_size :]
+            self._do(batch)
+        finished, self._finished = self._finished, []
+        return finished
+
+    def close(self) -> list[Finished]:
+        """Forget what waits."""
+        finished, self._finished, self._tasks = self._finished, [], []
+        return finished
+
+    def _do(self, tasks: list[Task]) -> None:
+        session = self._session = self._session or self._job.open()
+        images: list[Underway] = []
+        for task in tasks:
+            self._sort(stages.read(session, task), images)
+        computed: list[Underway] = []
+        for result in stages.compute(session, images) if images else []:
+            self._sort(result, computed)
+        for image in computed:
+            self._finished.append(stages.write(session, image, self._folder))
+
+    def _sort(self, result: Underway | Finished, underway: list[Underway]) -> None:
+        if isinstance(result, Finished):
+            self._finished.append(result)
+        else:
+            underway.append(result)

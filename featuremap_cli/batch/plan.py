@@ -1,0 +1,142 @@
+"""Which images a run does, and below which name each one's outputs go.
+
+An image's outputs mirror its place in the source tree, `holiday/a.jpg` giving `holiday/a.maps.png`. Two images never
+share a name, nor names that differ by case only (a disk or an archive that ignores case would mix them up). The first
+one keeps the plain name; a later one is told apart by its suffix (`a.png.maps.png` beside `a.jpg`'s), by the
+folder it came from (`after/a.maps.png` where `before` and `after` were both given), or by a number.
+
+Names depend on the order of the images and on the manifest: an image that has a name keeps it when others come before
+it later, and another run into the same folder does not write over it, unless its source is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from featuremap_cli.batch.hash_set import HashSet
+from featuremap_cli.batch.job import Task
+from featuremap_cli.batch.manifest import Entry, Manifest
+from featuremap_cli.batch.names import safe_relative, without_suffix
+from featuremap_cli.batch.outputs import RESERVED, OutputFolder
+from featuremap_cli.sources.locations import ImageLocation, MissingImage, is_sample
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A place in the plan where an image was expected and none is.
+
+    Attributes:
+        index: its place, from 0.
+        argument: what the user wrote.
+        message: why there is no image.
+    """
+
+    index: int
+    argument: str
+    message: str
+
+
+def plan_images(
+    found: Iterable[ImageLocation | MissingImage], job: str, folder: OutputFolder, manifest: Manifest
+) -> Iterator[Task | Missing]:
+    """Give every image its place and its name, one by one; about 32 bytes an image are kept.
+
+    What an earlier run wrote into the folder is not an image to do again (`featuremap convolve . --out .`).
+
+    Args:
+        found: the images, in the order in which they are reported.
+        job: the command; each has names of its own.
+        folder: where outputs go.
+        manifest: what is known of earlier runs into it.
+    """
+    names = _Names(job, manifest)
+    root = os.path.join(source_of(folder.root), "")  # noqa: PTH118 -- Path drops the separator at the end
+    index = 0
+    for location in found:
+        if isinstance(location, MissingImage):
+            yield Missing(index, location.argument, location.message)
+        elif _is_own_output(source_of(location.path), root, manifest):
+            continue
+        else:
+            yield Task(index, location, names.choose(location))
+        index += 1
+
+
+def source_of(path: str) -> str:
+    """What tells one image from another: its absolute path; a shipped sample's name."""
+    return path if is_sample(path) else os.path.abspath(path)  # noqa: PTH100 -- Path.absolute keeps `..`
+
+
+def _is_own_output(source: str, root: str, manifest: Manifest) -> bool:
+    if not source.startswith(root):
+        return False
+    relative = source[len(root) :].replace(os.sep, "/")
+    return relative in RESERVED or manifest.wrote(relative)
+
+
+class _Names:
+    def __init__(self, job: str, manifest: Manifest) -> None:
+        self._job, self._manifest = job, manifest
+        self._taken = HashSet()
+
+    def choose(self, location: ImageLocation) -> str:
+        whole = safe_relative(location.relative)
+        source = source_of(location.path)
+        for candidate in self._candidates(location, whole):
+            if fold(candidate) in self._taken:
+                continue
+            owner = self._owner(candidate)
+            if owner is None or owner.source == source:
+                break
+        self._taken.add(fold(candidate))
+        # The mark cannot be part of a stem, which has no control characters.
+        self._taken.add(f"\n{fold(whole)}")
+        return candidate
+
+    def _candidates(self, location: ImageLocation, whole: str) -> Iterator[str]:
+        stem = _unreserved(safe_relative(without_suffix(location.relative)))
+        yield stem
+        if not self._has_a_namesake(stem, whole):
+            yield _unreserved(whole)
+        parent = _folder_it_came_from(location)
+        if parent:
+            yield _unreserved(safe_relative(f"{parent}/{stem}"))
+        number = 2
+        while True:
+            yield f"{stem}-{number}"
+            number += 1
+
+    def _has_a_namesake(self, stem: str, whole: str) -> bool:
+        if f"\n{fold(whole)}" in self._taken:
+            return True
+        owner = self._owner(stem)
+        return owner is not None and fold(safe_relative(owner.relative)) == fold(whole)
+
+    def _owner(self, stem: str) -> Entry | None:
+        """What an earlier run wrote under this name, while its source is still there."""
+        entry = self._manifest.find(self._job, stem)
+        if entry is None or entry.status != "done":
+            return None
+        return entry if is_sample(entry.source) or Path(entry.source).exists() else None
+
+
+def _unreserved(stem: str) -> str:
+    """A stem that is no file which the tool itself puts into the output folder."""
+    first = stem.partition("/")[0]
+    return f"{first}_{stem[len(first) :]}" if first.lower() in RESERVED else stem
+
+
+def fold(name: str) -> str:
+    """Names that some disks take for one give one text: case is ignored, and how accents are composed."""
+    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name.casefold())
+
+
+def _folder_it_came_from(location: ImageLocation) -> str:
+    """The name of the folder argument above the image: `after` for `runs/after/a.jpg` found in `runs/after`."""
+    path = PurePosixPath(location.path.replace(os.sep, "/"))
+    above = path.parents[len(PurePosixPath(location.relative).parts) - 1 :]
+    return above[0].name.strip(".") if above else ""
