@@ -305,6 +305,31 @@ def test_weights_that_contradict_the_configuration_are_not_read(saved, tmp_path,
     assert read_bank(other, "block1_conv2") is not None
 
 
+@pytest.mark.parametrize("layer", ["separable", "depthwise"])
+def test_another_multiplier_than_the_configurations_is_not_read(saved, tmp_path, layer):
+    _, path = saved("every_kind", ".keras")
+
+    def contradict(config):
+        settings = next(one["config"] for one in config["config"]["layers"] if one["name"] == layer)
+        settings["depth_multiplier"] += 1
+        return config
+
+    assert read_bank(doctored_archive(path, tmp_path / "other.keras", config=contradict), layer) is None
+
+
+def test_a_registered_class_without_a_module_is_not_keras_own(saved, tmp_path):
+    _, path = saved("small_vgg", ".keras")
+
+    def register(config):
+        layer = next(one for one in config["config"]["layers"] if one["class_name"] == "Conv2D")
+        layer.update(module=None, registered_name="featuremap_tests>Conv2D")
+        return config
+
+    other = doctored_archive(path, tmp_path / "other.keras", config=register)
+    assert read_bank(other, "block1_conv1") is None
+    assert read_bank(other, "block1_conv2") is not None
+
+
 def rename(file):
     file["layers/conv2d/vars"].attrs["name"] = "block1_conv2"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import keras
-from keras import layers
-
 from featuremap_cli.networks.builtin import BUILTIN
+from featuremap_cli.networks.startup import keras
+
+layers = keras.layers
 
 
 def build() -> keras.Model:

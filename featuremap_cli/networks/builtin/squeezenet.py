@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import keras
-from keras import layers
-
 from featuremap_cli.networks.builtin import BUILTIN
+from featuremap_cli.networks.startup import keras
+
+layers = keras.layers
 
 SQUEEZED_AND_EXPANDED = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
 """Filters of the squeeze layer and of each expand layer in fire2 to fire9."""
