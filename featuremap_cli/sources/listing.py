@@ -1,0 +1,202 @@
+"""Folders and globs, walked lazily: one folder is listed at a time, its names in natural order (2 before 10).
+
+Nothing here opens an image; names alone decide. Symbolic links to folders are not followed on the way down, so that a
+link to a folder above makes no circle; links to files are files.
+"""
+
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH119, PTH122
+# Paths stay the text they were: there may be a million, and Path would rewrite them (`./a`, `a//b`, an empty one).
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+# What Pillow opens by itself, TIFF and .npy. Left out of Pillow's own list: what it only writes (PDF, PALM), what needs
+# another program or handler (EPS, PS, WMF, EMF, GRIB, BUFR, HDF5), what is video (MPEG) or metadata (IIM).
+# fmt: off
+IMAGE_SUFFIXES = frozenset((
+    ".apng", ".avif", ".avifs", ".blp", ".bmp", ".bw", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits", ".flc", ".fli",
+    ".ftc", ".ftu", ".gbr", ".gif", ".icb", ".icns", ".ico", ".im", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe",
+    ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".msp", ".npy", ".pbm", ".pcd", ".pcx", ".pfm", ".pgm", ".png", ".pnm",
+    ".ppm", ".psd", ".pxr", ".qoi", ".ras", ".rgb", ".rgba", ".sgi", ".tga", ".tif", ".tiff", ".vda", ".vst", ".webp",
+    ".xbm", ".xpm",
+))
+# fmt: on
+
+_DIGITS = re.compile(r"[0-9]+")
+_MAGIC = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file or folder that a walk came to.
+
+    Attributes:
+        path: what to open.
+        below: its path below the folder where the walk began, parts joined by `/`.
+        is_folder: whether it is a folder that a glob matched; a walk through a folder yields files only.
+    """
+
+    path: str
+    below: str
+    is_folder: bool = False
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A folder that could not be listed, and the system's reason."""
+
+    path: str
+    reason: str
+
+
+def natural_key(name: str) -> str:
+    """The text by which names sort as people count: `scan2` before `scan10`, capitals beside small letters."""
+    return _DIGITS.sub(_number_key, name.casefold())
+
+
+def _number_key(digits: re.Match[str]) -> str:
+    # How many digits comes first: the longer of two numbers is the larger.
+    number = digits[0].lstrip("0")
+    return f"{len(number):03}{number}"
+
+
+def has_image_suffix(name: str) -> bool:
+    """Whether a file of this name is taken for an image when a folder or a glob comes to it."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def is_glob(text: str) -> bool:
+    """Whether the text holds a character that a glob gives a meaning: `*`, `?` or `[`."""
+    return _MAGIC.search(text) is not None
+
+
+def walk(folder: str, below: str = "", without: frozenset[str] = frozenset()) -> Iterator[Found | Unreadable]:
+    """Yield the image files of a folder and of the folders in it, hidden ones left out.
+
+    Args:
+        folder: where to begin.
+        below: put before each file's path below the folder.
+        without: absolute paths of folders that are not entered.
+
+    Yields:
+        files with an image's suffix, files and folders of one folder in one natural order; `Unreadable` for a folder
+        that cannot be listed.
+    """
+    waiting: list[Iterator[Found]] = [iter((Found(folder, below, is_folder=True),))]
+    while waiting:
+        found = next(waiting[-1], None)
+        if found is None:
+            waiting.pop()
+        elif not found.is_folder:
+            if has_image_suffix(found.path):
+                yield found
+        else:
+            try:
+                waiting.append(_inside(found, without))
+            except OSError as error:
+                yield Unreadable(found.path, error.strerror or str(error))
+
+
+def expand(pattern: str, without: frozenset[str] = frozenset()) -> Iterator[Found | Unreadable]:
+    """Yield what a glob matches: `*`, `?` and `[...]` within one name, `**` for any number of folders.
+
+    Hidden names need a pattern that begins with a dot, as in a shell. `below` counts from the last folder before the
+    first part with a glob character: for `photos/*/a.jpg` it is `holiday/a.jpg`.
+
+    Args:
+        pattern: the glob as the user wrote it.
+        without: absolute paths of folders that are not entered.
+
+    Yields:
+        files with an image's suffix and folders; `Unreadable` for a folder that cannot be listed.
+    """
+    drive, tail = os.path.splitdrive(pattern)
+    parts = tail.replace(os.sep, "/").split("/")
+    fixed = next(index for index, part in enumerate(parts) if is_glob(part))
+    start = drive + "".join(f"{part}/" for part in parts[:fixed])
+    varying = [part for part in parts[fixed:] if part]
+    # Two `**` in a row mean no more than one, and would visit every folder many times.
+    varying = [part for part, before in zip(varying, ["", *varying], strict=False) if (part, before) != ("**", "**")]
+    yield from _matches(Found(start, "", is_folder=True), varying, without)
+
+
+def _matches(folder: Found, parts: Sequence[str], without: frozenset[str]) -> Iterator[Found | Unreadable]:
+    part, rest = parts[0], parts[1:]
+    if not is_glob(part):
+        path = os.path.join(folder.path, part)
+        if os.path.exists(path):
+            yield from _matched(Found(path, _join(folder.below, part), os.path.isdir(path)), rest, without)
+        return
+    try:
+        entries = _inside(folder, without, hidden=part.startswith("."), linked_folders=part != "**")
+    except OSError as error:
+        yield Unreadable(folder.path, error.strerror or str(error))
+        return
+    if part == "**":
+        yield from _at_any_depth(folder, entries, parts, without)
+        return
+    for entry in entries:
+        if fnmatch.fnmatch(os.path.basename(entry.path), part):
+            yield from _matched(entry, rest, without)
+
+
+def _at_any_depth(
+    folder: Found, entries: Iterator[Found], parts: Sequence[str], without: frozenset[str]
+) -> Iterator[Found | Unreadable]:
+    rest = parts[1:]
+    if rest:
+        yield from _matches(folder, rest, without)
+    for entry in entries:
+        if entry.is_folder:
+            yield from _matches(entry, parts, without)
+        elif not rest:
+            yield from _matched(entry, rest, without)
+
+
+def _matched(entry: Found, rest: Sequence[str], without: frozenset[str]) -> Iterator[Found | Unreadable]:
+    if rest and entry.is_folder:
+        yield from _matches(entry, rest, without)
+    elif not rest and (entry.is_folder or has_image_suffix(entry.path)):
+        yield entry
+
+
+def _inside(
+    folder: Found, without: frozenset[str], hidden: bool = False, linked_folders: bool = False
+) -> Iterator[Found]:
+    """List one folder now (OSError comes from here), and hand out what is in it one by one."""
+    names: list[str] = []
+    folders: set[str] = set()
+    with os.scandir(folder.path or os.curdir) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and not hidden:
+                continue
+            # A link that leads in a circle makes DirEntry.is_file raise; os.path's functions say no.
+            linked = entry.is_symlink()
+            if os.path.isdir(entry.path) if linked else entry.is_dir():
+                if linked and not linked_folders:
+                    continue
+                folders.add(entry.name)
+            elif not (os.path.isfile(entry.path) if linked else entry.is_file()):
+                continue
+            names.append(entry.name)
+    # Only names are kept, not entries, and the key is one text: a folder may hold a million images.
+    names.sort()
+    names.sort(key=natural_key)
+    return _each(folder, names, folders, without)
+
+
+def _each(folder: Found, names: list[str], folders: set[str], without: frozenset[str]) -> Iterator[Found]:
+    for name in names:
+        path = os.path.join(folder.path, name)
+        is_folder = name in folders
+        if not (is_folder and without and os.path.abspath(path) in without):
+            yield Found(path, _join(folder.below, name), is_folder)
+
+
+def _join(below: str, name: str) -> str:
+    return f"{below}/{name}" if below else name
