@@ -1,0 +1,257 @@
+"""Where everything on a sheet of tiles lies: the arithmetic of rows, columns and sizes, in pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from featuremap_cli.drawing.labels import Label, Lettering, lettering
+from featuremap_cli.drawing.page import REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures, widest
+from featuremap_cli.drawing.style import Tile
+from featuremap_cli.drawing.text import line_height
+from featuremap_cli.errors import UsageError
+
+AUTO_LIMIT = 2400
+SMALL = 64
+# from here on Pillow takes a PNG for a decompression bomb and refuses to open it
+LARGEST_SHEET = 178_956_970
+
+_SMALLEST_TILE, _LARGEST_ENLARGED = 128, 448
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a sheet of equal tiles has to hold.
+
+    Attributes:
+        count: tiles.
+        size: (height, width) of what is drawn in one, in its own pixels.
+        tile: the tile size asked for.
+        columns: tiles in a row, or None.
+        heading: the lines above.
+        labels: one a tile, or none at all.
+        bar: the texts beside the color bar; none without a bar.
+        image_size: (height, width) of the input image where the sheet shows it.
+        enlarge_below: what is smaller than this, on its longer side, is enlarged.
+        cell: the least number of pixels on the sheet for one of `size`, where text has to fit into it.
+    """
+
+    count: int
+    size: tuple[int, int]
+    tile: Tile
+    columns: int | None
+    heading: Heading
+    labels: tuple[Label, ...] = ()
+    bar: tuple[str, ...] = ()
+    image_size: tuple[int, int] | None = None
+    enlarge_below: int = SMALL
+    cell: int = 1
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on the sheet, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A sheet's plan.
+
+    Attributes:
+        measures: type sizes and gaps.
+        columns: tiles in a row.
+        tile: (height, width) of a tile.
+        factor: how many times each pixel is enlarged; 1 where it is not, or where the tile is smaller than the map.
+        pitch: (height, width) from one tile to the next.
+        origin: (left, top) of the first tile.
+        lettering: how labels are set, or None.
+        image, bar: where the input image and the color bar lie.
+        width, height: of the sheet.
+    """
+
+    measures: Measures
+    columns: int
+    tile: tuple[int, int]
+    factor: int
+    pitch: tuple[int, int]
+    origin: tuple[int, int]
+    lettering: Lettering | None
+    image: Box | None
+    bar: Box | None
+    width: int
+    height: int
+
+    def box(self, position: int) -> Box:
+        """Return where the tile at `position`, counted from 0 row by row, lies."""
+        row, column = divmod(position, self.columns)
+        left, top = self.origin
+        return Box(left + column * self.pitch[1], top + row * self.pitch[0], self.tile[1], self.tile[0])
+
+    @property
+    def label_width(self) -> int:
+        """The width in pixels that a label may have."""
+        return self.pitch[1] - self.measures.gap
+
+
+def lay_out(order: Order) -> Grid:
+    """Return the plan of a sheet.
+
+    Type and gaps grow with the sheet's width, and the width with them, so the plan is made again until both agree.
+
+    Raises:
+        UsageError: the sheet would have more pixels than image viewers open.
+    """
+    unit = AUTO_LIMIT / REFERENCE_WIDTH if order.tile == "auto" else 1.0
+    for _ in range(5):
+        grid = _Planner(order, Measures.at(unit)).plan()
+        needed = max(1.0, grid.width / REFERENCE_WIDTH)
+        if abs(needed - unit) < 0.02:
+            break
+        unit = needed
+    if grid.width * grid.height > LARGEST_SHEET:
+        raise UsageError(
+            f"a sheet of {order.count:,} tiles of {grid.tile[0]:,} x {grid.tile[1]:,} pixels would have "
+            f"{grid.width * grid.height / 1e6:,.0f} megapixels, more than the {LARGEST_SHEET / 1e6:.0f} that image "
+            "viewers open; use --tile auto, or draw fewer with --limit"
+        )
+    return grid
+
+
+def default_columns(count: int, size: tuple[int, int]) -> int:
+    """Return how many columns make a grid a little wider than high.
+
+    Up to three tiles stand in one row. 64 are 8 x 8. Tiles more than twice as long in one direction than in the other
+    are counted by the shape of the whole grid instead.
+
+    Args:
+        count: tiles.
+        size: (height, width) of a tile.
+    """
+    height, width = size
+    if 1 / 2 <= width / height <= 2:
+        return count if count <= 3 else math.ceil(math.sqrt(count))
+    wish = math.log(1.25)
+
+    def distance(columns: int) -> float:
+        return abs(math.log(columns * width / (math.ceil(count / columns) * height)) - wish)
+
+    return min(range(1, count + 1), key=distance)
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """One round of planning, at given measures."""
+
+    order: Order
+    measures: Measures
+
+    @property
+    def columns(self) -> int:
+        return min(self.order.count, self.order.columns or default_columns(self.order.count, self.order.size))
+
+    @property
+    def rows(self) -> int:
+        return math.ceil(self.order.count / self.columns)
+
+    @property
+    def image_tiles(self) -> int:
+        """The height of the input image, in tiles: two, but no higher than the grid."""
+        return 0 if self.order.image_size is None else min(2, self.rows)
+
+    @property
+    def bar_width(self) -> int:
+        """The width of the color bar with its texts and the white before it."""
+        if not self.order.bar:
+            return 0
+        return 6 * self.measures.gap + widest(self.order.bar, self.measures.label)
+
+    def plan(self) -> Grid:
+        tile, factor = self.tile_size()
+        letters = lettering(self.order.labels, self.measures, tile[1]) if self.order.labels else None
+        cell_width = tile[1]
+        if letters is not None:
+            cell_width = max(cell_width, widest(tuple(label.index for label in self.order.labels), letters.size))
+        gap = self.measures.gap
+        strip = letters.height if letters else 0
+        pitch = (tile[0] + strip + gap, cell_width + gap)
+        image = self.image_box(tile)
+        left = self.measures.margin + (image.width + 3 * gap if image else 0)
+        right = left + self.columns * pitch[1] - gap
+        width = max(SMALLEST_WIDTH, right + self.bar_width + self.measures.margin)
+        top = self.measures.margin + self.order.heading.height(self.measures, width - 2 * self.measures.margin)
+        bottom = top + self.rows * pitch[0] - gap
+        bar = self.bar_box(right, top, bottom - strip) if self.order.bar else None
+        if image is not None:
+            image = replace(image, top=top)
+            bottom = max(bottom, top + image.height + strip)
+        if bar is not None:
+            bottom = max(bottom, bar.top + bar.height)
+        return Grid(
+            measures=self.measures,
+            columns=self.columns,
+            tile=tile,
+            factor=factor,
+            pitch=pitch,
+            origin=(left, top),
+            lettering=letters,
+            image=image,
+            bar=bar,
+            width=width,
+            height=bottom + self.measures.margin,
+        )
+
+    def image_box(self, tile: tuple[int, int]) -> Box | None:
+        if self.order.image_size is None:
+            return None
+        height = self.image_tiles * tile[0]
+        return Box(
+            left=self.measures.margin,
+            top=0,
+            width=max(1, round(height * self.order.image_size[1] / self.order.image_size[0])),
+            height=height,
+        )
+
+    def bar_box(self, right: int, top: int, bottom: int) -> Box:
+        gap = self.measures.gap
+        height = max(bottom - top, 5 * line_height(self.measures.label))
+        return Box(right + 3 * gap, top, 2 * gap, height)
+
+    def tile_size(self) -> tuple[tuple[int, int], int]:
+        """Return the (height, width) of a tile and the factor by which pixels are enlarged in it."""
+        height, width = self.order.size
+        if isinstance(self.order.tile, tuple):
+            fit = min(self.order.tile[0] / width, self.order.tile[1] / height)
+            return _scaled(self.order.size, fit, int(fit))
+        room = self.room() if self.order.tile == "auto" else math.inf
+        longer = max(height, width)
+        factor = 1
+        if longer < self.order.enlarge_below:
+            wished = max(_SMALLEST_TILE, min(_LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns))
+            factor = max(wished // longer, self.order.cell)
+        return _scaled(self.order.size, room, int(min(factor, room)))
+
+    def room(self) -> float:
+        """Return the greatest scale at which the sheet stays within the limit of `auto`."""
+        gap, margin = self.measures.gap, self.measures.margin
+        height, width = self.order.size
+        across = AUTO_LIMIT - 2 * margin - self.bar_width - (self.columns - 1) * gap
+        wide = self.columns * width
+        if self.order.image_size is not None:
+            across -= 3 * gap
+            wide += self.image_tiles * height * self.order.image_size[1] / self.order.image_size[0]
+        lines = (2 if any(label.remarks != ("",) for label in self.order.labels) else 1) if self.order.labels else 0
+        strip = lines * line_height(self.measures.label) + self.measures.label // 4 if lines else 0
+        heading = self.order.heading.height(self.measures, AUTO_LIMIT - 2 * margin)
+        down = AUTO_LIMIT - 2 * margin - heading - self.rows * (strip + gap)
+        return max(1e-4, min(across / wide, down / (self.rows * height)))
+
+
+def _scaled(size: tuple[int, int], fit: float, factor: int) -> tuple[tuple[int, int], int]:
+    if factor >= 1:
+        return (size[0] * factor, size[1] * factor), factor
+    return (max(1, int(size[0] * fit)), max(1, int(size[1] * fit))), 1

@@ -1,0 +1,120 @@
+"""The page a sheet is set on: its sizes, its title, and the finished `Sheet`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from featuremap_cli.drawing.canvas import SOFT, Canvas
+from featuremap_cli.drawing.palette import MISSING, MISSING_COLOR
+from featuremap_cli.drawing.text import line_height, shorten_parts, text_width, wrap
+
+# a sheet is legible when shown 1,200 pixels wide; everything on it grows with its width from there on
+REFERENCE_WIDTH = 1200
+SMALLEST_WIDTH = 720
+MISSING_WORDS = "NaN or infinite"
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A finished picture and what there is to say of it.
+
+    Attributes:
+        picture: mode P or RGB.
+        text: for the PNG's text chunks: `Scale`, `Limits` (JSON, by index where each tile has its own), `Colormap`,
+            `Shown`. The caller adds version, command, image and layer.
+        shown: indices of the maps or filters drawn, in the order drawn.
+        total: how many there are.
+        notes: lines for stderr, `conv2: 64 of 96 shown; ...`.
+    """
+
+    picture: Image.Image
+    text: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[int, ...] = ()
+    total: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The sizes on a sheet, in pixels.
+
+    Attributes:
+        title, detail, label: type sizes.
+        margin: white all round.
+        gap: between tiles.
+        line: a hairline.
+    """
+
+    title: int
+    detail: int
+    label: int
+    margin: int
+    gap: int
+    line: int
+
+    @classmethod
+    def at(cls, unit: float) -> Measures:
+        """Return the sizes for a sheet of `unit` times the reference width."""
+        return cls(
+            title=round(23 * unit),
+            detail=round(17 * unit),
+            label=round(15 * unit),
+            margin=round(24 * unit),
+            gap=round(8 * unit),
+            line=max(1, round(unit)),
+        )
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The lines above a sheet's tiles.
+
+    Attributes:
+        title: what and of what, `Feature maps · china.jpg · alexnet conv2`.
+        details: parts of the second line: shape, scale and so on.
+        missing: whether the sheet shows NaN or infinite values, whose color is then explained.
+    """
+
+    title: str
+    details: tuple[str, ...]
+    missing: bool = False
+
+    def lines(self, measures: Measures, width: int) -> list[str]:
+        """Return the second line, broken between its parts where it is wider than `width` pixels."""
+        return wrap([part for part in self.details if part], measures.detail, width)
+
+    def height(self, measures: Measures, width: int) -> int:
+        """Return the height in pixels that the heading takes, with the white below it."""
+        rows = len(self.lines(measures, width)) + self.missing
+        return line_height(measures.title) + rows * _leading(measures) + 2 * measures.gap
+
+    def draw(self, canvas: Canvas, measures: Measures, width: int) -> None:
+        """Write the heading at the page's top margin."""
+        left, top = measures.margin, measures.margin
+        canvas.write(shorten_parts(self.title, measures.title, width), left, top, measures.title)
+        top += line_height(measures.title) + measures.gap // 2
+        for line in self.lines(measures, width):
+            canvas.write(line, left, top, measures.detail, SOFT)
+            top += _leading(measures)
+        if self.missing:
+            self._draw_key(canvas, measures, left, top)
+
+    @staticmethod
+    def _draw_key(canvas: Canvas, measures: Measures, left: int, top: int) -> None:
+        """Draw a swatch of the color of NaN and infinite values, and say so."""
+        side = round(0.8 * measures.detail)
+        swatch = canvas.pixels[top + measures.detail // 5 :, left:][:side, :side]
+        swatch[...] = MISSING if canvas.palette is not None else MISSING_COLOR
+        canvas.write(MISSING_WORDS, left + side + measures.gap, top, measures.detail, SOFT)
+
+
+def _leading(measures: Measures) -> int:
+    return round(1.25 * measures.detail)
+
+
+def widest(texts: tuple[str, ...], size: int) -> int:
+    """Return the width in pixels of the widest of some texts, 0 for none."""
+    return max((text_width(text, size) for text in texts), default=0)

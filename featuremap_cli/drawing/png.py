@@ -1,0 +1,87 @@
+"""PNG files as bytes, with text chunks."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from featuremap_cli.drawing.page import Sheet
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOR_TYPES = {"L": 0, "RGB": 2, "P": 3}
+_UP = 2
+_BLOCK_BYTES = 1 << 20
+_PACK = np.array([1 << 16, 1 << 8, 1], np.uint32)
+
+
+def encode(picture: Sheet | Image.Image, text: Mapping[str, str]) -> bytes:
+    """Return a picture as the bytes of a PNG file.
+
+    Indexed where it has at most 256 colors. Every row is stored as its difference to the row above and run-length
+    coded: on sheets of maps enlarged by whole factors that is a seventh of what Pillow writes in the same time, as
+    Pillow does not filter indexed pictures; on photographs a fifth less.
+
+    Args:
+        picture: of mode L, P or RGB; a sheet brings its own text.
+        text: what the file says of itself, keyword to text; a keyword has 1 to 79 Latin-1 characters.
+    """
+    if isinstance(picture, Sheet):
+        return encode(picture.picture, {**picture.text, **text})
+    image = _indexed(picture)
+    pixels = np.asarray(image)
+    header = struct.pack(">IIBBBBB", image.width, image.height, 8, _COLOR_TYPES[image.mode], 0, 0, 0)
+    chunks = [_chunk(b"IHDR", header)]
+    if image.mode == "P":
+        chunks.append(_chunk(b"PLTE", bytes(image.getpalette("RGB") or [])))
+    chunks += [_text_chunk(keyword, value) for keyword, value in text.items()]
+    chunks += [_chunk(b"IDAT", part) for part in _compressed(pixels.reshape(image.height, -1), pixels[0, 0].size)]
+    return b"".join([_SIGNATURE, *chunks, _chunk(b"IEND", b"")])
+
+
+def _indexed(picture: Image.Image) -> Image.Image:
+    """Return `picture` with a palette where its colors fit into one, unchanged otherwise."""
+    if picture.mode != "RGB":
+        return picture if picture.mode in _COLOR_TYPES else picture.convert("RGB")
+    found = picture.getcolors(256)
+    if found is None:
+        return picture
+    colors = np.array(sorted(color for _, color in found), np.uint32)
+    keys = colors @ _PACK
+    indices = np.searchsorted(keys, np.asarray(picture, np.uint32) @ _PACK)
+    result = Image.fromarray(indices.astype(np.uint8))
+    result.putpalette(colors.astype(np.uint8).tobytes())
+    return result
+
+
+def _compressed(rows: NDArray[np.uint8], pixel_bytes: int) -> Iterator[bytes]:
+    """Yield the compressed image data of `rows` (height, bytes in a row), a block of rows at a time."""
+    coder = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    count = max(1, _BLOCK_BYTES // rows.shape[1])
+    for top in range(0, rows.shape[0], count):
+        block = rows[top : top + count]
+        filtered = np.empty((block.shape[0], block.shape[1] + 1), np.uint8)
+        filtered[:, 0] = _UP
+        filtered[0, 1:] = block[0] - rows[top - 1] if top else block[0]
+        np.subtract(block[1:], block[:-1], out=filtered[1:, 1:])
+        if part := coder.compress(filtered.data):
+            yield part
+    yield coder.flush()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+
+
+def _text_chunk(keyword: str, value: str) -> bytes:
+    """Return a tEXt chunk, or iTXt where the text is not Latin-1."""
+    name = keyword.encode("latin-1")
+    clean = value.replace("\0", " ")
+    try:
+        return _chunk(b"tEXt", name + b"\0" + clean.encode("latin-1"))
+    except UnicodeEncodeError:
+        return _chunk(b"iTXt", name + b"\0\0\0\0\0" + clean.encode("utf-8", "replace"))

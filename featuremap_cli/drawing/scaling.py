@@ -1,0 +1,211 @@
+"""From values to colormap levels: how a sheet's scale is written, measured and applied."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featuremap_cli.arrays import FeatureMaps, Float32
+from featuremap_cli.drawing.extents import Extent, finite_values, join
+from featuremap_cli.errors import UsageError
+
+Levels = NDArray[np.uint8]
+
+_BLOCK_PIXELS = 1 << 18
+_EXPECTED = "`map`, `layer`, `symmetric`, `percentile:LO,HI` or `LO,HI`"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How values become brightness, as `--scale` asks.
+
+    Attributes:
+        kind: `map` (each tile from its own minimum to its maximum), `layer` (the same limits for every tile),
+            `symmetric` (the same, with zero in the middle), `percentile` (limits that cut off a part of the pixels),
+            or `limits` (limits given as numbers).
+        low, high: the percentiles, 0 to 100, or the limits, for the last two kinds.
+    """
+
+    kind: Literal["map", "layer", "symmetric", "percentile", "limits"] = "map"
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def shared(self) -> bool:
+        """Whether all tiles have the same limits, so that a color bar is true for all of them."""
+        return self.kind != "map"
+
+    def __str__(self) -> str:
+        """Return the scale as `--scale` takes it."""
+        numbers = f"{self.low:g},{self.high:g}"
+        return {"percentile": f"percentile:{numbers}", "limits": numbers}.get(self.kind, self.kind)
+
+
+OWN_RANGE = Scale("map")
+
+
+@dataclass(frozen=True)
+class SharedLimits:
+    """The limits of a scale that all tiles share.
+
+    Attributes:
+        low, high: the values of the first and the last colormap level.
+        clipped: the part of the layer's finite values outside the limits, 0 to 1.
+        words: the scale in words, for the second line of the title.
+    """
+
+    low: float
+    high: float
+    clipped: float
+    words: str
+
+
+def parse_scale(text: str) -> Scale:
+    """Return the scale that `text` asks for.
+
+    Args:
+        text: `map`, `layer`, `symmetric`, `percentile:LO,HI` (0 to 100) or `LO,HI`.
+
+    Raises:
+        UsageError: `text` is none of these, or LO is not below HI.
+    """
+    word = text.strip()
+    if word == "map":
+        return Scale("map")
+    if word == "layer":
+        return Scale("layer")
+    if word == "symmetric":
+        return Scale("symmetric")
+    name, colon, rest = word.partition(":")
+    if colon and name == "percentile":
+        low, high = _two_numbers(rest, text)
+        if low < 0 or high > 100:
+            raise UsageError(
+                f"--scale {text}: expected percentiles from 0 to 100, got {rest}; for example percentile:1,99"
+            )
+        return Scale("percentile", low, high)
+    return Scale("limits", *_two_numbers(word, text))
+
+
+def _two_numbers(numbers: str, text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in numbers.split(","))
+    except ValueError:
+        raise UsageError(f"--scale {text}: expected {_EXPECTED}, got {text!r}; for example percentile:1,99") from None
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise UsageError(f"--scale {text}: expected LO below HI, both finite, got {low:g} and {high:g}")
+    return low, high
+
+
+def shared_limits(maps: FeatureMaps, extents: Sequence[Extent], scale: Scale) -> SharedLimits:
+    """Return the limits that all tiles of a layer share.
+
+    They come from all maps of the layer, not only those drawn, so that a sheet does not change its colors with its
+    limit. Where values of both signs occur, `layer` and `percentile` widen the narrower side until zero is in the
+    middle: zero is then the middle gray, or the middle of a diverging colormap. Limits given as numbers stay as given.
+
+    Args:
+        maps: the layer; its maps are (filters, height, width).
+        extents: one for each map, in the maps' order.
+        scale: any scale but `map`.
+    """
+    whole = join(extents)
+    low, high = whole.low, whole.high
+    if scale.kind == "percentile":
+        low, high = _percentiles(maps.maps, scale)
+    if scale.kind == "limits":
+        low, high = scale.low, scale.high
+    elif scale.kind == "symmetric" or low < 0 < high:
+        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
+    clipped = clipped_fraction(maps.maps, low, high) if whole.low < low or whole.high > high else 0.0
+    return SharedLimits(low, high, clipped, _words(scale, low, high, clipped))
+
+
+def _percentiles(maps: Float32, scale: Scale) -> tuple[float, float]:
+    """Return two percentiles of the finite values (linear between neighbors, as numpy.percentile)."""
+    values = finite_values(maps)
+    if values.size == 0:
+        return 0.0, 0.0
+    low, high = np.percentile(values, [scale.low, scale.high])
+    return float(low), float(high)
+
+
+def clipped_fraction(maps: Float32, low: float, high: float) -> float:
+    """Return the part of the finite values of `maps` (filters, height, width) outside [low, high], 0 to 1."""
+    outside = finite = 0
+    for one in maps:
+        known = np.isfinite(one)
+        outside += int(np.count_nonzero(((one < low) | (one > high)) & known))
+        finite += int(np.count_nonzero(known))
+    return outside / finite if finite else 0.0
+
+
+def _words(scale: Scale, low: float, high: float, clipped: float) -> str:
+    """Return the scale in words: what it is, where zero lies, and how much it cuts off."""
+    centered = low == -high and high > 0
+    middle = ", zero in the middle" if centered else ""
+    if scale.kind == "layer":
+        return f"one scale for all tiles{middle}"
+    if scale.kind == "symmetric":
+        return "one symmetric scale for all tiles, zero in the middle"
+    lost = f"{_percent(clipped)} of pixels clipped"
+    if scale.kind == "percentile":
+        return f"one scale, {scale.low:g}% to {scale.high:g}%{middle}, {lost}"
+    return f"one scale, {scale.low:g} to {scale.high:g} as given, {lost}"
+
+
+def _percent(fraction: float) -> str:
+    """Return a fraction as a percentage that is never rounded to nothing."""
+    if fraction == 0:
+        return "0%"
+    return (
+        f"{100 * fraction:.2g}%"
+        if 0.001 <= fraction < 0.995
+        else ("under 0.1%" if fraction < 0.5 else f"{100 * fraction:.4g}%")
+    )
+
+
+def to_levels(values: Float32, low: float, high: float, levels: int, missing: int, out: Levels | None = None) -> Levels:
+    """Return the colormap level of each value: 0 for `low`, `levels` - 1 for `high`, straight between, clipped outside.
+
+    Level = round((value - low) / (high - low) * (levels - 1)). Limits without a distance between them give the middle
+    level.
+
+    Args:
+        values: float32 (height, width).
+        low, high: the limits; low <= high.
+        levels: how many the colormap has.
+        missing: what NaN and infinite values become.
+        out: uint8 (height, width) to write into, or None for a new array.
+    """
+    result = np.empty(values.shape, np.uint8) if out is None else out
+    rows = max(1, _BLOCK_PIXELS // max(1, values.shape[1]))
+    for top in range(0, values.shape[0], rows):
+        _block_to_levels(values[top : top + rows], low, high, levels, missing, result[top : top + rows])
+    return result
+
+
+def _block_to_levels(values: Float32, low: float, high: float, levels: int, missing: int, out: Levels) -> None:
+    span = high - low
+    ordinary = 1e-30 < span < 1e30 and abs(low) < 1e30
+    # float32 holds the differences of ordinary values; near its ends they would overflow or vanish
+    work: NDArray[np.floating] = values.astype(np.float32) if ordinary else values.astype(np.float64)
+    lost = None
+    if not math.isfinite(float(work.min()) + float(work.max())):
+        lost = ~np.isfinite(work)
+        work[lost] = low
+    if span > 0:
+        np.subtract(work, low, out=work)
+        np.multiply(work, (levels - 1) / span, out=work)
+        np.clip(work, 0, levels - 1, out=work)
+        np.add(work, 0.5, out=work)
+        out[...] = work
+    else:
+        out[...] = (levels - 1) // 2
+    if lost is not None:
+        out[lost] = missing

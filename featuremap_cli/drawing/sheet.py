@@ -1,0 +1,193 @@
+"""Feature maps of a layer as one picture: a grid of tiles with title, labels and, on a shared scale, a color bar."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from featuremap_cli.arrays import FeatureMaps, Image
+from featuremap_cli.drawing.canvas import SOFT, Canvas, indexed_canvas
+from featuremap_cli.drawing.choice import choose
+from featuremap_cli.drawing.color_bar import ColorBar
+from featuremap_cli.drawing.extents import Extent, measure
+from featuremap_cli.drawing.grid import Box, Grid, Order, lay_out
+from featuremap_cli.drawing.input_image import input_colors, input_indices, input_words
+from featuremap_cli.drawing.labels import map_label
+from featuremap_cli.drawing.marks import silent_mark
+from featuremap_cli.drawing.page import Heading, Sheet
+from featuremap_cli.drawing.palette import FLAT, MISSING, PAPER, Palette, sheet_palette
+from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
+from featuremap_cli.drawing.scaling import Levels, SharedLimits, shared_limits, to_levels
+from featuremap_cli.drawing.style import SheetStyle
+from featuremap_cli.drawing.text import line_height, shorten
+from featuremap_cli.errors import UsageError
+
+__all__ = ["MapView", "Sheet", "draw_maps", "view_maps"]
+
+
+@dataclass(frozen=True, eq=False)
+class MapView:
+    """The maps that a sheet shows, and how.
+
+    Attributes:
+        maps: the whole layer.
+        style: as asked for.
+        shown: indices of the maps to draw, in order.
+        extents: by index, of the maps that matter for the scale.
+        limits: of a shared scale, or None.
+    """
+
+    maps: FeatureMaps
+    style: SheetStyle
+    shown: tuple[int, ...]
+    extents: dict[int, Extent]
+    limits: SharedLimits | None
+
+    def limits_of(self, index: int) -> tuple[float, float]:
+        """Return the values of the first and the last colormap level for one map."""
+        if self.limits is not None:
+            return self.limits.low, self.limits.high
+        extent = self.extents[index]
+        return (extent.low, extent.low) if extent.constant else (extent.low, extent.high)
+
+    def tile(self, index: int, size: tuple[int, int], factor: int, levels: int) -> Levels:
+        """Return one map as levels, uint8 (height, width): averaged down to `size`, or enlarged by `factor`."""
+        values = self.maps.maps[index]
+        if factor == 1:
+            values = reduce_by_area(values, *size)
+        low, high = self.limits_of(index)
+        tile = to_levels(values, low, high, levels, MISSING)
+        if self.extents[index].silent and self.limits is None:
+            tile[...] = FLAT
+        return enlarge(tile, factor) if factor > 1 else tile
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Indices of the maps shown that hold NaN or infinite values."""
+        return tuple(index for index in self.shown if self.extents[index].unreal)
+
+    def text(self) -> dict[str, str]:
+        """Return what a PNG says of scale and choice."""
+        if self.limits is not None:
+            limits = f"{self.limits.low:.9g} to {self.limits.high:.9g}"
+        else:
+            limits = json.dumps({str(index): list(self.limits_of(index)) for index in self.shown})
+        return {
+            "Scale": str(self.style.scale),
+            "Limits": limits,
+            "Colormap": self.style.cmap,
+            "Shown": f"{len(self.shown)} of {self.maps.filters}",
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return the lines for stderr: that not all maps are drawn, that some hold NaN."""
+        lines = []
+        if len(self.shown) < self.maps.filters:
+            count = f"{len(self.shown)} of {self.maps.filters} shown"
+            lines.append(f"{self.maps.layer}: {count}; --limit all draws every map")
+        if self.missing:
+            which = ", ".join(map(str, self.missing[:8])) + (", ..." if len(self.missing) > 8 else "")
+            lines.append(f"{self.maps.layer}: NaN or infinite values in map {which}, drawn in pink")
+        return tuple(lines)
+
+
+def view_maps(maps: FeatureMaps, style: SheetStyle) -> MapView:
+    """Return which maps a sheet shows and with which limits.
+
+    Raises:
+        UsageError: there is no map or no pixel, or the selection does not fit the layer.
+    """
+    if maps.maps.size == 0:
+        raise UsageError(
+            f"{maps.layer}: expected maps with pixels, got {maps.filters} of {maps.size[0]} x {maps.size[1]}"
+        )
+    shown = choose(maps, style)
+    wanted = range(maps.filters) if style.scale.shared else shown
+    extents = {index: measure(maps.maps[index]) for index in wanted}
+    limits = shared_limits(maps, list(extents.values()), style.scale) if style.scale.shared else None
+    return MapView(maps, style, shown, extents, limits)
+
+
+def draw_maps(maps: FeatureMaps, style: SheetStyle, title: str, image: Image | None = None, detail: str = "") -> Sheet:
+    """Return a sheet of feature maps.
+
+    Args:
+        maps: the layer; its maps are float32 (filters, height, width).
+        style: how it is drawn.
+        title: the first line: what and of what, in parts separated by middle dots.
+        image: the input image, drawn at the sheet's start at twice a tile's height, or None.
+        detail: a last part for the second line, such as the operation.
+
+    Raises:
+        UsageError: an unknown colormap, a selection that does not fit, or a sheet too large to open.
+    """
+    view = view_maps(maps, style)
+    palette = sheet_palette(style.cmap, input_colors(image) if image is not None else None)
+    labels = tuple(
+        map_label(index, maps.names[index], view.extents[index], with_range=view.limits is None) for index in view.shown
+    )
+    bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
+    order = Order(
+        count=len(view.shown),
+        size=maps.size,
+        tile=style.tile,
+        columns=style.columns,
+        heading=Heading(title, (*describe(view), detail), bool(view.missing)),
+        labels=labels if style.labels else (),
+        bar=bar.texts if bar is not None else (),
+        image_size=(image.height, image.width) if image is not None else None,
+    )
+    grid = lay_out(order)
+    canvas = indexed_canvas(grid.width, grid.height, palette)
+    order.heading.draw(canvas, grid.measures, grid.width - 2 * grid.measures.margin)
+    if image is not None and grid.image is not None:
+        _draw_image(canvas, grid, grid.image, image, palette)
+    if bar is not None and grid.bar is not None:
+        bar.draw(canvas, grid.bar, grid.measures, np.arange(palette.levels, dtype=np.uint8))
+    _draw_tiles(canvas, grid, view, order, palette.levels)
+    return Sheet(canvas.picture(), view.text(), view.shown, maps.filters, view.notes())
+
+
+def describe(view: MapView) -> tuple[str, ...]:
+    """Return the parts of the second line: how many maps of which size, how many shown in which order, the scale."""
+    count, (height, width) = view.maps.filters, view.maps.size
+    shape = f"{count} map{'s' if count > 1 else ''} of {height} x {width}"
+    if len(view.shown) < count:
+        shape += f", {len(view.shown)} of {count} shown"
+    if view.style.sort != "index":
+        shape += f" by {view.style.sort}"
+    own = "each tile scaled to its own range" if len(view.shown) > 1 else "scaled to its own range"
+    return shape, view.limits.words if view.limits is not None else own
+
+
+def _draw_image(canvas: Canvas, grid: Grid, box: Box, image: Image, palette: Palette) -> None:
+    canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
+    canvas.paste(input_indices(image, box.height, box.width, palette.image_start), box.left, box.top)
+    if grid.lettering is not None:
+        size = grid.lettering.size
+        caption = shorten(input_words(image), size, box.width)
+        canvas.write(caption, box.left, box.top + box.height + size // 4, size, SOFT)
+
+
+def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, order: Order, levels: int) -> None:
+    for position, index in enumerate(view.shown):
+        box = grid.box(position)
+        canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
+        canvas.paste(view.tile(index, grid.tile, grid.factor, levels), box.left, box.top)
+        if view.extents[index].silent:
+            draw_silent_mark(canvas, box, grid.measures.label)
+        if grid.lettering is not None:
+            grid.lettering.draw(canvas, order.labels[position], box.left, box.top + box.height, grid.label_width)
+
+
+def draw_silent_mark(canvas: Canvas, box: Box, label_size: int) -> None:
+    """Draw the empty-set sign in the middle of a tile, on white paper so that it shows on any color."""
+    side = min(box.width, box.height, max(line_height(label_size), min(box.width, box.height) // 5))
+    left, top = box.left + (box.width - side) // 2, box.top + (box.height - side) // 2
+    mark, disc = silent_mark(side)
+    below = canvas.pixels[top : top + side, left : left + side].copy()
+    canvas.paste(np.full_like(below, PAPER), left, top)
+    canvas.stamp(mark, left, top)
+    canvas.pixels[top : top + side, left : left + side][~disc] = below[~disc]
