@@ -26,6 +26,8 @@ TEMPORARY_SUFFIX = ".tmp"
 # No single picture takes an hour to write.
 FORGOTTEN_AFTER_SECONDS = 3600.0
 
+_ATTEMPTS = 10
+
 
 class WriteGate:
     """The temporary files that a run has open in this process, so that an interrupted run can take them away.
@@ -82,14 +84,19 @@ def write_atomically(path: str | Path, data: bytes, gate: WriteGate | None = Non
     """
     target = Path(path)
     gate = gate or WriteGate()
-    try:
+    for attempt in range(_ATTEMPTS):
         try:
+            if attempt:
+                target.parent.mkdir(parents=True, exist_ok=True)
             _write(target, data, gate)
-        except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _write(target, data, gate)
-    except OSError as error:
-        raise OutputError(explain(error, target)) from error
+        except FileNotFoundError as error:
+            # The folder is not there yet, or another run took the temporary file for one that was left behind.
+            if attempt == _ATTEMPTS - 1:
+                raise OutputError(explain(error, target)) from error
+        except OSError as error:
+            raise OutputError(explain(error, target)) from error
+        else:
+            return
 
 
 def _write(target: Path, data: bytes, gate: WriteGate) -> None:

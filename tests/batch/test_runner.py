@@ -70,7 +70,7 @@ def test_every_engine_gives_the_same_in_the_order_of_the_plan(
 ) -> None:
     found = photos({f"{n}.jpg": "bad" if n == 4 else f"photo {n}" for n in range(11)})
     plain = list(run(Toy(), found, RunSettings(OutputFolder(str(tmp_path / "plain")))))
-    job = Toy(overlaps=overlaps, batch_size=batch_size)
+    job = Toy(overlaps=overlaps, batch_size=batch_size, chatty=True)
     records = list(run(job, found, RunSettings(OutputFolder(str(tmp_path / "out")), jobs=jobs)))
     assert [record.image for record in records] == [location.path for location in found]
     assert statuses(records) == ["done"] * 4 + ["failed"] + ["done"] * 6
