@@ -169,6 +169,8 @@ class Manifest:
                     place += len(line)
         except FileNotFoundError:
             return
+        except NotADirectoryError as error:
+            raise OutputError(explain(error, self.path)) from error
         except OSError as error:
             raise OutputError(f"cannot read {self.path}: {error.strerror}; choose another folder with --out") from error
 

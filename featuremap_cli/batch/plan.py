@@ -84,9 +84,8 @@ class _Names:
         self._taken = HashSet()
 
     def choose(self, location: ImageLocation) -> str:
-        whole = safe_relative(location.relative)
         source = source_of(location.path)
-        for candidate in self._candidates(location, whole):
+        for candidate in self._candidates(location):
             if fold(candidate) in self._taken:
                 continue
             owner = self._owner(candidate)
@@ -94,27 +93,28 @@ class _Names:
                 break
         self._taken.add(fold(candidate))
         # The mark cannot be part of a stem, which has no control characters.
-        self._taken.add(f"\n{fold(whole)}")
+        self._taken.add(f"\n{location.relative}")
         return candidate
 
-    def _candidates(self, location: ImageLocation, whole: str) -> Iterator[str]:
+    def _candidates(self, location: ImageLocation) -> Iterator[str]:
         stem = _unreserved(safe_relative(without_suffix(location.relative)))
         yield stem
-        if not self._has_a_namesake(stem, whole):
-            yield _unreserved(whole)
         parent = _folder_it_came_from(location)
-        if parent:
+        if not self._has_a_namesake(location, stem):
+            yield _unreserved(safe_relative(location.relative))
+        elif parent:
             yield _unreserved(safe_relative(f"{parent}/{stem}"))
         number = 2
         while True:
             yield f"{stem}-{number}"
             number += 1
 
-    def _has_a_namesake(self, stem: str, whole: str) -> bool:
-        if f"\n{fold(whole)}" in self._taken:
+    def _has_a_namesake(self, location: ImageLocation, stem: str) -> bool:
+        """Whether an image of the very same name is there already, so that it must come from another folder."""
+        if f"\n{location.relative}" in self._taken:
             return True
         owner = self._owner(stem)
-        return owner is not None and fold(safe_relative(owner.relative)) == fold(whole)
+        return owner is not None and owner.relative == location.relative
 
     def _owner(self, stem: str) -> Entry | None:
         """What an earlier run wrote under this name, while its source is still there."""
