@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from featuremap_cli.arrays import FeatureMaps, Float32
+from featuremap_cli.arrays import Float32
 from featuremap_cli.drawing.extents import finite_values
 from featuremap_cli.drawing.style import Pick, SheetStyle, Sort
 from featuremap_cli.errors import UsageError
 
 
-def choose(maps: FeatureMaps, style: SheetStyle) -> tuple[int, ...]:
-    """Return the indices of the maps to draw: those selected, in the order asked for, up to the limit.
+def choose(arrays: Sequence[Float32] | Float32, layer: str, style: SheetStyle) -> tuple[int, ...]:
+    """Return the indices of the maps or filters to draw: those selected, in the order asked for, up to the limit.
 
-    Sorting puts the greatest first, equal ones by index and maps without any finite value last.
+    Sorting puts the greatest first, equal ones by index and those without any finite value last.
+
+    Args:
+        arrays: float32, one for each map or filter, of any shape.
+        layer: what errors call them.
+        style: what is asked for.
 
     Raises:
         UsageError: a selected index is not there, or nothing is left.
     """
-    chosen = picked(style.select, maps.filters, maps.layer)
+    chosen = picked(style.select, len(arrays), layer)
     if style.sort != "index":
         key = _KEYS[style.sort]
-        ranks = {index: _rank(maps.maps[index], key) for index in chosen}
+        ranks = {index: _rank(arrays[index], key) for index in chosen}
         chosen = sorted(chosen, key=lambda index: (-ranks[index], index))
     return tuple(chosen[: style.limit])
 

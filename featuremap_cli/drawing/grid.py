@@ -101,18 +101,20 @@ class Grid:
 def lay_out(order: Order) -> Grid:
     """Return the plan of a sheet.
 
-    Type and gaps grow with the sheet's width, and the width with them, so the plan is made again until both agree.
+    Type and gaps grow with the sheet's width; where the sheet's size is bounded they take from the tiles. The plan is
+    the one at which width and type agree.
 
     Raises:
         UsageError: the sheet would have more pixels than image viewers open.
     """
-    unit = AUTO_LIMIT / REFERENCE_WIDTH if order.tile == "auto" else 1.0
-    for _ in range(5):
+    grid = _Planner(order, Measures.at(1)).plan()
+    small, large = 1.0, grid.width / REFERENCE_WIDTH
+    while order.tile != "auto" and _Planner(order, Measures.at(large)).plan().width > large * REFERENCE_WIDTH:
+        large *= 1.25
+    while large - small > 0.03 * small:
+        unit = (small + large) / 2
         grid = _Planner(order, Measures.at(unit)).plan()
-        needed = max(1.0, grid.width / REFERENCE_WIDTH)
-        if abs(needed - unit) < 0.02:
-            break
-        unit = needed
+        small, large = (unit, large) if grid.width > unit * REFERENCE_WIDTH else (small, unit)
     if grid.width * grid.height > LARGEST_SHEET:
         raise UsageError(
             f"a sheet of {order.count:,} tiles of {grid.tile[0]:,} x {grid.tile[1]:,} pixels would have "
@@ -240,7 +242,7 @@ class _Planner:
         gap, margin = self.measures.gap, self.measures.margin
         height, width = self.order.size
         across = AUTO_LIMIT - 2 * margin - self.bar_width - (self.columns - 1) * gap
-        wide = self.columns * width
+        wide = float(self.columns * width)
         if self.order.image_size is not None:
             across -= 3 * gap
             wide += self.image_tiles * height * self.order.image_size[1] / self.order.image_size[0]

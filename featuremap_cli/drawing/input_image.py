@@ -51,7 +51,8 @@ def input_indices(image: Image, height: int, width: int, start: int) -> Pixels:
     picture = input_picture(image, height, width)
     colors = input_colors(image)
     if image.channels != 3:
-        return (np.rint(picture[..., 0] * ((len(colors) - 1) / 255)) + start).astype(np.uint8)
+        grays: Pixels = (np.rint(picture[..., 0] * ((len(colors) - 1) / 255)) + start).astype(np.uint8)
+        return grays
     paint_box = Pillow.new("P", (1, 1))
     paint_box.putpalette(np.resize(colors, (256, 3)).tobytes())
     dithered = Pillow.fromarray(picture).quantize(palette=paint_box, dither=Pillow.Dither.FLOYDSTEINBERG)

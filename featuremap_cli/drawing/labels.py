@@ -128,7 +128,12 @@ def map_label(index: int, name: str, extent: Extent, with_range: bool) -> Label:
     if extent.silent:
         return Label(str(index), name, ("silent", ""), word=True)
     if extent.constant:
-        return Label(str(index), name, (f"constant {short(extent.low)}", "constant", ""), word=True)
+        return Label(
+            str(index),
+            name,
+            (f"constant {short(extent.low)}", f"const. {short(extent.low)}", "constant", ""),
+            word=True,
+        )
     if not with_range:
         return Label(str(index), name)
     ranges = tuple(value_range(extent.low, extent.high, digits) for digits in (3, 2))

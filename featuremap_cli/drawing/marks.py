@@ -7,9 +7,25 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from featuremap_cli.drawing.canvas import Canvas
+from featuremap_cli.drawing.grid import Box
+from featuremap_cli.drawing.palette import PAPER
+from featuremap_cli.drawing.text import line_height
+
+
+def draw_silent_mark(canvas: Canvas, box: Box, label_size: int) -> None:
+    """Draw the empty-set sign in the middle of a tile, on white paper so that it shows on any color."""
+    side = min(box.width, box.height, max(line_height(label_size), min(box.width, box.height) // 5))
+    left, top = box.left + (box.width - side) // 2, box.top + (box.height - side) // 2
+    mark, disc = _empty_set(side)
+    below = canvas.pixels[top : top + side, left : left + side].copy()
+    canvas.paste(np.full_like(below, PAPER), left, top)
+    canvas.stamp(mark, left, top)
+    canvas.pixels[top : top + side, left : left + side][~disc] = below[~disc]
+
 
 @lru_cache(maxsize=16)
-def silent_mark(side: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def _empty_set(side: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return the mark of a silent map, an empty-set sign on a disc of white paper.
 
     A ring with a bar through it, smoothed at its edges: coverage falls over one pixel around each outline.

@@ -16,7 +16,6 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {"L": 0, "RGB": 2, "P": 3}
 _UP = 2
 _BLOCK_BYTES = 1 << 20
-_PACK = np.array([1 << 16, 1 << 8, 1], np.uint32)
 
 
 def encode(picture: Sheet | Image.Image, text: Mapping[str, str]) -> bytes:
@@ -50,11 +49,13 @@ def _indexed(picture: Image.Image) -> Image.Image:
     found = picture.getcolors(256)
     if found is None:
         return picture
-    colors = np.array(sorted(color for _, color in found), np.uint32)
-    keys = colors @ _PACK
-    indices = np.searchsorted(keys, np.asarray(picture, np.uint32) @ _PACK)
-    result = Image.fromarray(indices.astype(np.uint8))
-    result.putpalette(colors.astype(np.uint8).tobytes())
+    # four bytes a pixel are one number, so that a color is found by one search
+    packed = np.asarray(picture.convert("RGBA")).view("<u4")[..., 0]
+    colors = np.array([(*color, 255) for _, color in found], np.uint8)
+    keys = colors.view("<u4")[:, 0]
+    order = np.argsort(keys)
+    result = Image.fromarray(np.searchsorted(keys[order], packed).astype(np.uint8))
+    result.putpalette(colors[order, :3].tobytes())
     return result
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from featuremap_cli.arrays import FeatureMaps, Float32
+from featuremap_cli.arrays import Float32
 from featuremap_cli.drawing.extents import Extent, finite_values, join
 from featuremap_cli.errors import UsageError
 
@@ -102,7 +102,7 @@ def _two_numbers(numbers: str, text: str) -> tuple[float, float]:
     return low, high
 
 
-def shared_limits(maps: FeatureMaps, extents: Sequence[Extent], scale: Scale) -> SharedLimits:
+def shared_limits(arrays: Sequence[Float32] | Float32, extents: Sequence[Extent], scale: Scale) -> SharedLimits:
     """Return the limits that all tiles of a layer share.
 
     They come from all maps of the layer, not only those drawn, so that a sheet does not change its colors with its
@@ -110,35 +110,35 @@ def shared_limits(maps: FeatureMaps, extents: Sequence[Extent], scale: Scale) ->
     middle: zero is then the middle gray, or the middle of a diverging colormap. Limits given as numbers stay as given.
 
     Args:
-        maps: the layer; its maps are (filters, height, width).
-        extents: one for each map, in the maps' order.
+        arrays: float32, one for each map or filter of the layer, of any shape.
+        extents: one for each of them, in their order.
         scale: any scale but `map`.
     """
     whole = join(extents)
     low, high = whole.low, whole.high
     if scale.kind == "percentile":
-        low, high = _percentiles(maps.maps, scale)
+        low, high = _percentiles(arrays, scale)
     if scale.kind == "limits":
         low, high = scale.low, scale.high
     elif scale.kind == "symmetric" or low < 0 < high:
         low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
-    clipped = clipped_fraction(maps.maps, low, high) if whole.low < low or whole.high > high else 0.0
+    clipped = clipped_fraction(arrays, low, high) if whole.low < low or whole.high > high else 0.0
     return SharedLimits(low, high, clipped, _words(scale, low, high, clipped))
 
 
-def _percentiles(maps: Float32, scale: Scale) -> tuple[float, float]:
+def _percentiles(arrays: Sequence[Float32] | Float32, scale: Scale) -> tuple[float, float]:
     """Return two percentiles of the finite values (linear between neighbors, as numpy.percentile)."""
-    values = finite_values(maps)
+    values = np.concatenate([finite_values(one) for one in arrays])
     if values.size == 0:
         return 0.0, 0.0
-    low, high = np.percentile(values, [scale.low, scale.high])
+    low, high = np.percentile(values, [scale.low, scale.high], overwrite_input=True)
     return float(low), float(high)
 
 
-def clipped_fraction(maps: Float32, low: float, high: float) -> float:
-    """Return the part of the finite values of `maps` (filters, height, width) outside [low, high], 0 to 1."""
+def clipped_fraction(arrays: Sequence[Float32] | Float32, low: float, high: float) -> float:
+    """Return the part of the finite values of `arrays` outside [low, high], 0 to 1."""
     outside = finite = 0
-    for one in maps:
+    for one in arrays:
         known = np.isfinite(one)
         outside += int(np.count_nonzero(((one < low) | (one > high)) & known))
         finite += int(np.count_nonzero(known))

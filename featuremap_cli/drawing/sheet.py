@@ -15,13 +15,13 @@ from featuremap_cli.drawing.extents import Extent, measure
 from featuremap_cli.drawing.grid import Box, Grid, Order, lay_out
 from featuremap_cli.drawing.input_image import input_colors, input_indices, input_words
 from featuremap_cli.drawing.labels import map_label
-from featuremap_cli.drawing.marks import silent_mark
+from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.page import Heading, Sheet
-from featuremap_cli.drawing.palette import FLAT, MISSING, PAPER, Palette, sheet_palette
+from featuremap_cli.drawing.palette import FLAT, MISSING, Palette, sheet_palette
 from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
 from featuremap_cli.drawing.scaling import Levels, SharedLimits, shared_limits, to_levels
 from featuremap_cli.drawing.style import SheetStyle
-from featuremap_cli.drawing.text import line_height, shorten
+from featuremap_cli.drawing.text import shorten
 from featuremap_cli.errors import UsageError
 
 __all__ = ["MapView", "Sheet", "draw_maps", "view_maps"]
@@ -103,10 +103,10 @@ def view_maps(maps: FeatureMaps, style: SheetStyle) -> MapView:
         raise UsageError(
             f"{maps.layer}: expected maps with pixels, got {maps.filters} of {maps.size[0]} x {maps.size[1]}"
         )
-    shown = choose(maps, style)
+    shown = choose(maps.maps, maps.layer, style)
     wanted = range(maps.filters) if style.scale.shared else shown
     extents = {index: measure(maps.maps[index]) for index in wanted}
-    limits = shared_limits(maps, list(extents.values()), style.scale) if style.scale.shared else None
+    limits = shared_limits(maps.maps, list(extents.values()), style.scale) if style.scale.shared else None
     return MapView(maps, style, shown, extents, limits)
 
 
@@ -180,14 +180,3 @@ def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, order: Order, levels:
             draw_silent_mark(canvas, box, grid.measures.label)
         if grid.lettering is not None:
             grid.lettering.draw(canvas, order.labels[position], box.left, box.top + box.height, grid.label_width)
-
-
-def draw_silent_mark(canvas: Canvas, box: Box, label_size: int) -> None:
-    """Draw the empty-set sign in the middle of a tile, on white paper so that it shows on any color."""
-    side = min(box.width, box.height, max(line_height(label_size), min(box.width, box.height) // 5))
-    left, top = box.left + (box.width - side) // 2, box.top + (box.height - side) // 2
-    mark, disc = silent_mark(side)
-    below = canvas.pixels[top : top + side, left : left + side].copy()
-    canvas.paste(np.full_like(below, PAPER), left, top)
-    canvas.stamp(mark, left, top)
-    canvas.pixels[top : top + side, left : left + side][~disc] = below[~disc]

@@ -1,0 +1,237 @@
+"""Filters as one picture: kernels with their numbers, color filters, strips of many input channels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from featuremap_cli.arrays import FilterBank
+from featuremap_cli.drawing.canvas import color_canvas
+from featuremap_cli.drawing.choice import choose
+from featuremap_cli.drawing.color_bar import ColorBar
+from featuremap_cli.drawing.extents import Extent
+from featuremap_cli.drawing.filter_tiles import (
+    MOST_CHANNELS,
+    FilterTile,
+    cell_width,
+    draw_filter,
+    filter_tiles,
+)
+from featuremap_cli.drawing.grid import Order, default_columns, lay_out
+from featuremap_cli.drawing.labels import Label, map_label
+from featuremap_cli.drawing.marks import draw_silent_mark
+from featuremap_cli.drawing.numerals import same_digits
+from featuremap_cli.drawing.page import Heading, Measures, Sheet
+from featuremap_cli.drawing.palette import colormap
+from featuremap_cli.drawing.scaling import SharedLimits, shared_limits
+from featuremap_cli.drawing.style import SheetStyle
+from featuremap_cli.drawing.text import line_height
+from featuremap_cli.errors import UsageError
+
+_COLUMN_WIDTH, _LARGEST_TILE, _SMALLEST_TILE = 1100, 320, 120
+_STRIP_PANEL = 48
+
+
+@dataclass(frozen=True, eq=False)
+class FilterView:
+    """The filters that a sheet shows, and how.
+
+    Attributes:
+        tiles: all filters of all banks.
+        style: as asked for.
+        shown: indices of those to draw, in order.
+        limits: of a shared scale, or None.
+        source: what notes call the filters.
+    """
+
+    tiles: tuple[FilterTile, ...]
+    style: SheetStyle
+    shown: tuple[int, ...]
+    limits: SharedLimits | None
+    source: str
+
+    @property
+    def drawn(self) -> list[FilterTile]:
+        """The filters to draw, in order."""
+        return [self.tiles[index] for index in self.shown]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some of the tiles are in color and some are not."""
+        return len({tile.kind == "color" for tile in self.drawn}) == 2
+
+    def limits_of(self, tile: FilterTile) -> tuple[float, float]:
+        """Return the weights that are darkest and brightest in one tile."""
+        return tile.own_limits if self.limits is None else (self.limits.low, self.limits.high)
+
+    def label(self, tile: FilterTile) -> Label:
+        """Return a filter's label: index, name, bias where it is not zero, and its scale where that is its own."""
+        name = tile.name
+        if tile.bias != 0:
+            bias = f"bias {same_digits((tile.bias,))[0]}"
+            name = f"{name}, {bias}" if name else bias
+        extent = tile.extent
+        label = map_label(tile.index, name, extent, with_range=self.limits is None)
+        if tile.kind == "color" or extent.silent or extent.unreal:
+            return label
+        if self.limits is not None or tile.cells is not None:
+            return Label(str(tile.index), name)
+        ranges = tuple(f"±{same_digits((tile.own_limits[1],), digits)[0]}" for digits in (3, 2))
+        return Label(str(tile.index), name, (*ranges, ""))
+
+    def describe(self) -> tuple[str, ...]:
+        """Return the parts of the second line: how many filters of which sizes, how many are shown, the scale."""
+        total = len(self.tiles)
+        noun = "kernel" if all(tile.cells is not None for tile in self.tiles) else "filter"
+        shape = f"{total} {noun}{'s' if total > 1 else ''} {_sizes(self.tiles)}"
+        if len(self.shown) < total:
+            shape += f", {len(self.shown)} of {total} shown"
+        if self.style.sort != "index":
+            shape += f" by {self.style.sort}"
+        scale = self.limits.words if self.limits else _own_words(self.drawn)
+        if self.limits and self.mixed and self.style.cmap != "gray":
+            scale += ", in color tiles from dark to bright"
+        return shape, *_channel_words(self.drawn), scale
+
+    def text(self) -> dict[str, str]:
+        """Return what a PNG says of scale and choice."""
+        limits = json.dumps({str(tile.index): list(tile.own_limits) for tile in self.drawn})
+        if self.limits is not None:
+            limits = f"{self.limits.low:.9g} to {self.limits.high:.9g}"
+        return {
+            "Scale": str(self.style.scale),
+            "Limits": limits,
+            "Colormap": self.style.cmap,
+            "Shown": f"{len(self.shown)} of {len(self.tiles)}",
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return the lines for stderr: that not all filters or input channels are drawn."""
+        lines = []
+        if len(self.shown) < len(self.tiles):
+            count = f"{len(self.shown)} of {len(self.tiles)} shown"
+            lines.append(f"{self.source}: {count}; --limit all draws every filter")
+        lines += [f"{self.source}: {words}" for words in _channel_words(self.drawn)]
+        return tuple(lines)
+
+
+def draw_filters(banks: Sequence[FilterBank], style: SheetStyle, title: str, detail: str = "") -> Sheet:
+    """Return a sheet of filters.
+
+    Three input channels make a color tile for each filter, from its own minimum to its maximum (Krizhevsky et al.,
+    "ImageNet classification with deep convolutional neural networks", 2012, figure 3). One makes a gray tile on a
+    scale symmetric about zero, with the numbers in the cells of small kernels written by hand. Any other number makes
+    a strip of gray tiles, one for each of the first 16 input channels, on one symmetric scale. Filters are counted
+    over all banks, as the maps they make are.
+
+    Args:
+        banks: filters of any sizes.
+        style: how they are drawn.
+        title: the first line: what and of what, in parts separated by middle dots.
+        detail: a last part for the second line.
+
+    Raises:
+        UsageError: no filter, an unknown colormap, or a selection that does not fit.
+    """
+    view = view_filters(banks, style)
+    bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
+    labels = tuple(view.label(tile) for tile in view.drawn)
+    order = Order(
+        count=len(view.shown),
+        size=_room(view),
+        tile=style.tile,
+        columns=style.columns or _columns(view),
+        heading=Heading(title, (*view.describe(), detail), any(tile.extent.unreal for tile in view.drawn)),
+        labels=labels if style.labels else (),
+        bar=bar.texts if bar is not None else (),
+        enlarge_below=0,
+    )
+    grid = lay_out(order)
+    canvas = color_canvas(grid.width, grid.height)
+    order.heading.draw(canvas, grid.measures, grid.width - 2 * grid.measures.margin)
+    if bar is not None and grid.bar is not None:
+        gray = all(tile.kind == "color" for tile in view.drawn)
+        bar.draw(canvas, grid.bar, grid.measures, colormap("gray" if gray else style.cmap, 255))
+    for position, tile in enumerate(view.drawn):
+        box = grid.box(position)
+        place = draw_filter(canvas, tile, box, view.limits_of(tile), style.cmap, grid.measures.line)
+        if tile.extent.silent:
+            draw_silent_mark(canvas, place, grid.measures.label)
+        if grid.lettering is not None:
+            grid.lettering.draw(canvas, labels[position], box.left, box.top + box.height, grid.label_width)
+    return Sheet(canvas.picture(), view.text(), view.shown, len(view.tiles), view.notes())
+
+
+def view_filters(banks: Sequence[FilterBank], style: SheetStyle) -> FilterView:
+    """Return which filters a sheet shows and with which limits.
+
+    Raises:
+        UsageError: there is no filter, or the selection does not fit.
+    """
+    tiles: list[FilterTile] = []
+    for bank in banks:
+        tiles += filter_tiles(bank, len(tiles))
+    source = " ".join(dict.fromkeys(bank.source for bank in banks))
+    if not tiles or any(tile.weights.size == 0 for tile in tiles):
+        raise UsageError(f"{source or 'filters'}: expected at least one filter with weights, got none")
+    weights = [tile.weights for tile in tiles]
+    shown = choose(weights, source, style)
+    limits = None
+    if style.scale.shared:
+        extents: list[Extent] = [tile.extent for tile in tiles]
+        limits = shared_limits(weights, extents, style.scale)
+    return FilterView(tuple(tiles), style, shown, limits, source)
+
+
+def _columns(view: FilterView) -> int:
+    """Return how many filters stand in a row."""
+    if any(tile.kind == "strip" for tile in view.drawn):
+        height, width = _room(view)
+        measures = Measures.at(2)
+        return default_columns(len(view.shown), (height + line_height(measures.label) + measures.gap, width))
+    return default_columns(len(view.shown), (1, 1))
+
+
+def _room(view: FilterView) -> tuple[int, int]:
+    """Return the (height, width) in pixels that holds every filter of the sheet at a good size."""
+    columns = view.style.columns or default_columns(len(view.shown), (1, 1))
+    wished = max(_SMALLEST_TILE, min(_LARGEST_TILE, _COLUMN_WIDTH // columns))
+    sizes = []
+    for tile in view.drawn:
+        longer = max(tile.weights.shape[:2])
+        side = _STRIP_PANEL if tile.kind == "strip" else wished
+        sizes.append(tile.size(max(1, side // longer, cell_width(tile, Measures.at(1).label))))
+    return max(height for height, _ in sizes), max(width for _, width in sizes)
+
+
+def _sizes(tiles: Sequence[FilterTile]) -> str:
+    """Return the sizes of filters in words: `of 11 x 11 x 3`, or for several sizes `from 3 x 3 to 7 x 7`."""
+    shapes = sorted({tile.weights.shape[: 2 if tile.kind == "gray" else 3] for tile in tiles}, key=np.prod)
+    words = [" x ".join(map(str, shape)) for shape in shapes]
+    return f"of {words[0]}" if len(words) == 1 else f"from {words[0]} to {words[-1]}"
+
+
+def _channel_words(tiles: Sequence[FilterTile]) -> tuple[str, ...]:
+    """Return how many input channels are drawn of strips that do not show all."""
+    most = max((tile.weights.shape[2] for tile in tiles if tile.kind == "strip"), default=0)
+    if most == 0:
+        return ()
+    if most > MOST_CHANNELS:
+        return (f"first {MOST_CHANNELS} of {most} input channels, left to right",)
+    return (f"{most} input channels, left to right",)
+
+
+def _own_words(tiles: Sequence[FilterTile]) -> str:
+    """Return in words the scale of filters that each have their own."""
+    color = any(tile.kind == "color" for tile in tiles)
+    gray = any(tile.kind != "color" for tile in tiles)
+    each = "each " if len(tiles) > 1 else ""
+    words = []
+    if color:
+        words.append(f"{each}scaled to its own range")
+    if gray:
+        words.append(f"{each}on its own symmetric scale, zero in the middle")
+    return "; ".join(words) if len(words) < 2 else "color scaled to its own range, gray symmetric about zero"
