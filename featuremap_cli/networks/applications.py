@@ -88,11 +88,16 @@ def application_named_like(model_name: str) -> str | None:
     return max(alike, key=len, default=None)
 
 
+def nearest_applications(name: str) -> list[str]:
+    """At most three networks of keras.applications whose names are like this one, the nearest first."""
+    lowered = {known.lower(): known for known in application_names()}
+    return [lowered[known] for known in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+
+
 def _constructor(name: str) -> Callable[..., KerasModel]:
     names = application_names()
     if name not in names:
-        lowered = {known.lower(): known for known in names}
-        near = [lowered[known] for known in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+        near = nearest_applications(name)
         raise NetworkError(
             f"keras.applications has no network `{name}`; "
             + (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from featuremap_cli.errors import NetworkError, UsageError
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.networks.image_input import find_image_input, takes_size
+from featuremap_cli.networks.file_check import require_sound_file
+from featuremap_cli.networks.image_input import about_other_inputs, find_image_input, takes_size
 from featuremap_cli.networks.input import preprocessing_name
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _application(spec: str, weights: str, input_size: tuple[int, int] | None) ->
 
 
 def _keras_file(path: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
+    require_sound_file(path, unsafe=unsafe)
     from featuremap_cli.networks.keras_files import load_keras_file
 
     return _of_model(load_keras_file(path, unsafe=unsafe), path.name, input_size)
@@ -83,11 +85,12 @@ def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preproc
         model = resized_model(model, image, input_size, name)
         image = find_image_input(model_inputs(model, name), name, channels_first=channels_first)
     image = image if input_size is None else replace(image, width=input_size[0], height=input_size[1])
-    recorder = KerasRecorder(model, model_inputs(model, name), image, name)
-    notices: tuple[str, ...] = ()
+    inputs = model_inputs(model, name)
+    recorder = KerasRecorder(model, inputs, image, name)
+    notices = about_other_inputs(inputs, image, name)
     if preprocessing is None:
         preprocessing, notice = guess_model_preprocessing(recorder, name)
-        notices = (notice,)
+        notices = (*notices, notice)
     return Network(name, image, preprocessing, notices, recorder)
 
 
@@ -100,6 +103,7 @@ def _saved_model(folder: Path, unsafe: bool, input_size: tuple[int, int] | None)
     from featuremap_cli.networks.network import Network
     from featuremap_cli.networks.saved_model import (
         find_saved_model_input,
+        function_inputs,
         guess_saved_model_preprocessing,
         load_saved_model,
         saved_model_recorder,
@@ -116,12 +120,19 @@ def _saved_model(folder: Path, unsafe: bool, input_size: tuple[int, int] | None)
             )
         image = replace(image, width=input_size[0], height=input_size[1])
     preprocessing, notice = guess_saved_model_preprocessing(function, image, name)
-    return Network(name, image, preprocessing, (notice,), saved_model_recorder(function, image, name))
+    notices = (*about_other_inputs(function_inputs(function), image, name), notice)
+    return Network(name, image, preprocessing, notices, saved_model_recorder(function, image, name))
 
 
 def _no_such_network(spec: str) -> str:
-    near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1)
-    remedy = f"did you mean {near[0]}?" if near else f"expected {', '.join(BUILTIN)}, keras:NAME, or a file"
     if Path(spec).suffix or "/" in spec:
-        remedy = "expected a .keras, .h5 or .hdf5 file or a SavedModel folder"
-    return f"no such network: {spec}; {remedy}; `featuremap networks` lists what is built in"
+        return f"no such network: {spec}; expected a .keras, .h5 or .hdf5 file or a SavedModel folder that exists"
+    near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1) or [f"{APPLICATION}{name}" for name in _alike(spec)]
+    remedy = f"did you mean {near[0]}?" if near else f"expected {', '.join(BUILTIN)}, keras:NAME, or a file;"
+    return f"no such network: {spec}; {remedy} `featuremap networks` lists what is built in"
+
+
+def _alike(name: str) -> list[str]:
+    from featuremap_cli.networks.applications import nearest_applications
+
+    return nearest_applications(name)

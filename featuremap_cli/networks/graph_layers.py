@@ -35,7 +35,10 @@ STILL_LINEAR = ("BiasAdd", "AddV2", "Add", "BatchToSpaceND", "Squeeze")
 
 ACTIVATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus", "Softsign")
 
-OTHERS = (*ACTIVATIONS, "MaxPool", "AvgPool", "FusedBatchNormV3", "ConcatV2", "AddV2", "Pad", "PadV2", "MirrorPad")
+OWN_LAYER = ("MaxPool", "AvgPool", "FusedBatchNormV3", "ConcatV2", "Pad", "PadV2", "MirrorPad")
+"""Operations that are never part of a convolutional layer."""
+
+OTHERS = (*ACTIVATIONS, *OWN_LAYER, "AddV2")
 """The operations that are listed as layers beside the convolutions."""
 
 SMALL_SCALE = 0.1
@@ -156,7 +159,7 @@ def find_layers(image: Any, operations: Sequence[Any]) -> list[GraphLayer]:
     inside: set[Any] = set()
     for operation in reached:
         if operation.type in CONVOLUTIONS and not any(_within(operation, user.name) for user in consumers[operation]):
-            layer, members = _convolution(operation, consumers)
+            layer, members = _convolution(operation, consumers, reached)
             found[layer.output.op] = layer
             inside |= members
     alone = {
@@ -166,7 +169,9 @@ def find_layers(image: Any, operations: Sequence[Any]) -> list[GraphLayer]:
     return [found[operation] for operation in reached if operation in found]
 
 
-def _convolution(operation: Any, consumers: dict[Any, list[Any]]) -> tuple[GraphLayer, set[Any]]:
+def _convolution(
+    operation: Any, consumers: dict[Any, list[Any]], reached: Sequence[Any]
+) -> tuple[GraphLayer, set[Any]]:
     """The layer that a convolution belongs to, and all its operations."""
     scope = _scope(operation)
     first_half = [tensor.op for tensor in operation.inputs if _within(tensor.op, operation.name)]
@@ -180,8 +185,8 @@ def _convolution(operation: Any, consumers: dict[Any, list[Any]]) -> tuple[Graph
             break  # two sets of maps added, a residual connection
         linear = follower
         members.add(linear)
-    rest = list(_followers(linear, scope, consumers))
-    if not scope or any(op.type in CONVOLUTIONS for op in rest):
+    rest = _followers(linear, scope, reached)
+    if not scope or any(op.type in CONVOLUTIONS or op.type in OWN_LAYER for op in rest):
         # A scope of several layers: no more than an activation right after it is this one's.
         rest = [op for op in [_only(consumers[linear], scope)] if op is not None and op.type in ACTIVATIONS]
     ends = [op for op in rest if op.outputs and op.outputs[0].shape.rank == linear.outputs[0].shape.rank]
@@ -190,15 +195,13 @@ def _convolution(operation: Any, consumers: dict[Any, list[Any]]) -> tuple[Graph
     return GraphLayer(scope, kind, linear.outputs[0], output), members | set(rest)
 
 
-def _followers(start: Any, scope: str, consumers: dict[Any, list[Any]]) -> Iterator[Any]:
-    """The operations of a scope that depend on `start`, nearest first."""
-    seen, waiting = {start}, [start]
-    while waiting:
-        for user in consumers[waiting.pop(0)]:
-            if user not in seen and _within(user, scope):
-                seen.add(user)
-                waiting.append(user)
-                yield user
+def _followers(start: Any, scope: str, reached: Sequence[Any]) -> list[Any]:
+    """The operations of a scope that depend on `start`, in the graph's order."""
+    seen = {start}
+    for operation in reached:
+        if _within(operation, scope) and any(tensor.op in seen for tensor in operation.inputs):
+            seen.add(operation)
+    return [operation for operation in reached if operation in seen and operation is not start]
 
 
 def _only(users: Iterable[Any], scope: str) -> Any | None:

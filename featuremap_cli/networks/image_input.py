@@ -86,6 +86,17 @@ def find_image_input(inputs: Sequence[NetworkInput], network: str, *, channels_f
     )
 
 
+def about_other_inputs(inputs: Sequence[NetworkInput], image: ImageInput, network: str) -> tuple[str, ...]:
+    """A line that says what else a network asks for, where it does."""
+    others = [entry for place, entry in enumerate(inputs) if place != image.position]
+    if not others:
+        return ()
+    named = ", ".join(f"`{entry.name}` {shown_shape(entry.shape)}" for entry in others)
+    return (
+        f"{network} takes more than an image: the image goes to `{image.name}`, layers that need {named} are left out",
+    )
+
+
 def takes_size(image: ImageInput, size: tuple[int, int]) -> bool:
     """Whether an input takes images of this (width, height)."""
     return image.width in (None, size[0]) and image.height in (None, size[1])

@@ -1,17 +1,11 @@
-"""Keras models from files: `.keras`, and `.h5`/`.hdf5` of Keras 2 and 3.
-
-A model file can carry code (Lambda layers hold marshalled Python). Its configuration is therefore read before Keras
-sees the file, and code is refused unless the user allows it.
-"""
+"""Keras models from files: `.keras`, and `.h5`/`.hdf5` of Keras 2 and 3."""
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +13,6 @@ from featuremap_cli.errors import NetworkError
 from featuremap_cli.networks.recording import RUN_ERRORS, first_line
 from featuremap_cli.networks.startup import keras
 from featuremap_cli.networks.walk import KerasModel
-from featuremap_cli.sources.checkpoints import convolution_paths
 
 LOADING_ERRORS = (
     *RUN_ERRORS,
@@ -33,9 +26,6 @@ LOADING_ERRORS = (
 )
 """What Keras, h5py and zipfile raise for a file that is not as it should be."""
 
-CODE = ("Lambda", "__lambda__")
-"""Classes of a configuration whose value is Python code."""
-
 _MISSING_CLASS = re.compile(
     r"(?:Could not locate (?:class|function)|Unknown (?:layer|object|\w+ function):?) '([^']+)'"
 )
@@ -45,19 +35,14 @@ def load_keras_file(path: Path, *, unsafe: bool = False) -> KerasModel:
     """A model from its file, without its training configuration.
 
     Args:
-        path: a `.keras` or HDF5 file; what it is is told by its first bytes, not by its name.
+        path: a `.keras` or HDF5 file that `require_sound_file` let pass; what it is is told by its first bytes, not by
+            its name.
         unsafe: run the Python code in it, if there is any.
 
     Raises:
-        NetworkError: the file is missing, damaged, encrypted or no model, it holds code, or needs classes of its own.
+        NetworkError: Keras cannot load it, or it needs classes that are not in it.
     """
-    convolution_paths(path)  # says what is wrong with a file that is damaged, encrypted or something else
     is_archive = zipfile.is_zipfile(path)
-    if not unsafe and (layer := next(_code_in(_configuration(path, is_archive)), None)):
-        raise NetworkError(
-            f"{path} holds Python code, in {layer}: expected layers alone; if you trust whoever made the file, "
-            "--unsafe runs that code"
-        )
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about optimizers and names, which are of no concern here
         # Keras goes by the name's ending.
@@ -91,31 +76,6 @@ def load_weights(model: KerasModel, path: Path) -> None:
             f"{path} does not hold the weights of {model.name}: {first_line(error)}; expected a file that "
             f"model.save_weights wrote for the same network"
         ) from error
-
-
-def _configuration(path: Path, is_archive: bool) -> Any:
-    """The configuration that the file describes its layers by."""
-    import h5py
-
-    if is_archive:
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))
-    with h5py.File(path, "r") as file:
-        return json.loads(file.attrs["model_config"])
-
-
-def _code_in(configuration: Any) -> Iterator[str]:
-    """The names of the layers that hold code, wherever in a configuration they are."""
-    if isinstance(configuration, list):
-        for item in configuration:
-            yield from _code_in(item)
-    elif isinstance(configuration, dict):
-        if configuration.get("class_name") in CODE:
-            inner = configuration.get("config")
-            name = inner.get("name") if isinstance(inner, dict) else None
-            yield f"the {configuration['class_name']} layer {name}" if name else "an activation or function"
-        for item in configuration.values():
-            yield from _code_in(item)
 
 
 def _keras_2_depthwise() -> type:

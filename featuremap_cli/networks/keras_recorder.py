@@ -44,10 +44,15 @@ class KerasRecorder(GraphRecorder):
 
     def __init__(self, model: KerasModel, inputs: Sequence[NetworkInput], image: ImageInput, network: str) -> None:
         self.model, self._inputs = model, inputs
-        layers = named_layers(model)
-        function, notes = self._trace(image, layers, network)
+        self._layers = named_layers(model)
+        try:
+            function, notes = self._trace(image)
+        except RUN_ERRORS as error:
+            raise NetworkError(
+                f"{network} cannot run on images of shape {shown_shape(image.shape)}: {first_line(error)}"
+            ) from error
         beyond = _dependents(function.graph, _beyond_the_image(function, inputs, image))
-        listing = _Listing(layers, notes, function.graph, beyond, image.channels_first)
+        listing = _Listing(self._layers, notes, function.graph, beyond, image.channels_first)
         super().__init__(function, image, listing.entries, listing.spots, network)
         self.calls: Mapping[int, tuple[KerasLayer, int]] = listing.calls
 
@@ -61,6 +66,7 @@ class KerasRecorder(GraphRecorder):
         """
         if compiled:
             return super().record(batch, chosen, before_activation=before_activation)
+        self.require_room(*batch.shape[1:3])
         for entry in chosen:
             self.tensor(entry, before_activation)
         outputs = run_in_pieces(
@@ -100,22 +106,27 @@ class KerasRecorder(GraphRecorder):
             warnings.simplefilter("ignore")  # Keras's advice to whoever wrote the model
             return self.model(packed, training=False)
 
-    def _trace(self, image: ImageInput, layers: Mapping[str, KerasLayer], network: str) -> tuple[Any, list[CallNote]]:
+    def first_empty_layer(self, image: ImageInput) -> str | None:
+        """The path of the first layer that has an empty output for images of this size, told from shapes."""
+        paths = {id(layer): path for path, layer in self._layers.items()}
+        _, notes = self._trace(image)
+        for note in notes:
+            if any(0 in tensor.shape for tensor in keras.tree.flatten(note.output) if tensor.shape.rank):
+                return paths[id(note.layer)]
+        return None
+
+    def _trace(self, image: ImageInput) -> tuple[Any, list[CallNote]]:
+        """The model as a function with a graph, and what each call of its layers gave in that graph."""
         signature = [tensorflow.TensorSpec(entry.shape, entry.dtype) for entry in self._inputs]
         signature[image.position] = tensorflow.TensorSpec(image.shape, image.dtype)
         notes: list[CallNote] = []
 
         def run(*tensors: Any) -> Any:
-            with noting(layers.values(), notes.append):
+            with noting(self._layers.values(), notes.append):
                 self._call(tensors)
             return tensors[image.position]
 
-        try:
-            return tensorflow.compat.v1.wrap_function(run, signature), notes
-        except RUN_ERRORS as error:
-            raise NetworkError(
-                f"{network} cannot run on images of shape {shown_shape(image.shape)}: {first_line(error)}"
-            ) from error
+        return tensorflow.compat.v1.wrap_function(run, signature), notes
 
 
 def model_inputs(model: KerasModel, network: str) -> tuple[NetworkInput, ...]:

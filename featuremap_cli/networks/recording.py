@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,7 +24,14 @@ RUN_ERRORS = (tensorflow.errors.OpError, ValueError, TypeError, NotImplementedEr
 
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
-_KERAS_PREFACE = "Exception encountered when calling"
+_PREFACES = (
+    "Exception encountered when calling",
+    "Graph execution error",
+    "Detected at node",
+    "<stack traces",
+    "File ",
+)
+"""How the lines begin that Keras and TensorFlow put before the error itself."""
 
 
 class Recorder(Protocol):
@@ -77,12 +84,14 @@ class GraphRecorder:
     ) -> None:
         self.entries, self.spots, self.image, self.network = entries, spots, image, network
         self._function = function
+        self._enough: list[tuple[int, int]] = []
         self._pruned: dict[tuple[tuple[int, ...], bool], Any] = {}
 
     def record(
         self, batch: Float32, chosen: Sequence[LayerEntry], *, before_activation: bool, compiled: bool = True
     ) -> list[Float32]:
         """See `Network.record`; a graph is compiled whatever `compiled` says."""
+        self.require_room(*batch.shape[1:3])
         key = (tuple(entry.index for entry in chosen), before_activation)
         if key not in self._pruned:
             tensors = [self.tensor(entry, before_activation) for entry in chosen]
@@ -120,6 +129,43 @@ class GraphRecorder:
         ordered = np.moveaxis(output, 1, -1) if self.spots[entry.index].channels_first else output
         return np.asarray(ordered, np.float32)
 
+    def require_room(self, height: int, width: int) -> None:
+        """Refuse an image so small that some layer has no window left to look at; for networks of free size.
+
+        It has to be found out from shapes alone. TensorFlow 2.21 with oneDNN gives numbers of the wrong shape for a
+        convolution whose output is empty, and without oneDNN it ends the process (tensorflow/tensorflow#127835).
+
+        Raises:
+            ImageError: the image is too small.
+        """
+        if self.image.height is not None and self.image.width is not None:
+            return
+        if any(height >= enough[0] and width >= enough[1] for enough in self._enough):
+            return
+        too_small = f"an image of {width} x {height} pixels is too small for {self.network}"
+        try:
+            empty = self.first_empty_layer(replace(self.image, height=height, width=width))
+        except RUN_ERRORS as error:
+            raise ImageError(f"{too_small}: {first_line(error)}; --input-size W,H enlarges it") from error
+        if empty is not None:
+            raise ImageError(f"{too_small}: nothing is left of it at {empty}; --input-size W,H enlarges it")
+        self._enough.append((height, width))
+
+    def first_empty_layer(self, image: ImageInput) -> str | None:
+        """The path of the first layer that has an empty output for images of this size, told from shapes."""
+        drawable = [entry for entry in self.entries if entry.index in self.spots]
+        with tensorflow.Graph().as_default():
+            outputs = tensorflow.graph_util.import_graph_def(
+                self._function.graph.as_graph_def(),
+                input_map={
+                    self._function.inputs[image.position].name: tensorflow.compat.v1.placeholder(
+                        image.dtype, image.shape
+                    )
+                },
+                return_elements=[self.spots[entry.index].output.name for entry in drawable],
+            )
+        return next((entry.path for entry, output in zip(drawable, outputs, strict=True) if 0 in output.shape), None)
+
 
 def run_in_pieces(batch: Float32, image: ImageInput, network: str, run: Any) -> list[Any]:
     """Run on a batch, in the pieces that a network of fixed batch size wants; the last piece is filled up.
@@ -150,7 +196,7 @@ def run_in_pieces(batch: Float32, image: ImageInput, network: str, run: Any) -> 
             piece = typed[start : start + step]
             filled = np.concatenate([piece, np.repeat(piece[-1:], step - len(piece), axis=0)])
             outputs = run(tensorflow.constant(filled, dtype=image.dtype))
-            results.append([np.asarray(output)[: len(piece)] for output in outputs])
+            results.append([_without_filling(np.asarray(output), piece, filled) for output in outputs])
     except RUN_ERRORS as error:
         height, width = batch.shape[1:3]
         problem = f"{network} cannot run on an image of {width} x {height} pixels: {first_line(error)}"
@@ -160,9 +206,12 @@ def run_in_pieces(batch: Float32, image: ImageInput, network: str, run: Any) -> 
     return [np.concatenate(pieces) for pieces in zip(*results, strict=True)]
 
 
+def _without_filling(output: Any, piece: Any, filled: Any) -> Any:
+    return output[: len(piece)] if len(output) == len(filled) else output
+
+
 def first_line(error: BaseException) -> str:
     """What an error of Keras or TensorFlow says, in one line of at most 200 characters."""
     lines = (_STYLE.sub("", line).strip() for line in str(error).splitlines())
-    # Keras puts a line of its own before the error it passes on, and paints that one bold.
-    text = next((line for line in lines if line and not line.startswith(_KERAS_PREFACE)), type(error).__name__)
+    text = next((line for line in lines if line and not line.startswith(_PREFACES)), type(error).__name__)
     return text if len(text) <= 200 else text[:197] + "..."
