@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,11 @@ class MapStatistics:
     zero_fraction: float
     silent: tuple[int, ...]
     not_finite: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `--json` prints of the layer."""
+        values = asdict(self)
+        return {**values, "shape": list(self.shape), "silent": list(self.silent)}
 
 
 def map_statistics(maps: FeatureMaps) -> MapStatistics:

@@ -92,6 +92,8 @@ def join_banks(banks: Sequence[FilterBank]) -> list[FilterBank]:
 
 
 def _joinable(first: FilterBank, second: FilterBank) -> bool:
+    if first.depthwise or second.depthwise:  # which channel a filter belongs to hangs on how many filters there are
+        return False
     return first.weights.shape[:3] == second.weights.shape[:3] and first.every_channel == second.every_channel
 
 

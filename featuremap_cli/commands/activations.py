@@ -1,0 +1,175 @@
+"""`featuremap activations`: what a network's layers make of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from featuremap_cli.commands.options import (
+    NETWORK,
+    BatchOptions,
+    DrawingOptions,
+    Images,
+    Layers,
+    NetworkOptions,
+)
+
+if TYPE_CHECKING:
+    from featuremap_cli.arrays import Float32
+    from featuremap_cli.batch.job import Outcome, Task
+    from featuremap_cli.batch.outputs import OutputFolder, Written
+    from featuremap_cli.commands.sheets import SheetPlan
+    from featuremap_cli.networks.input import PreparedInput
+    from featuremap_cli.networks.network import Network
+    from featuremap_cli.networks.selection import Selection
+
+BeforeActivation = Annotated[
+    bool,
+    typer.Option(
+        "--before-activation",
+        help="Where a convolution has its activation inside, show the values before it.",
+        rich_help_panel=NETWORK,
+    ),
+]
+
+
+def activations(
+    images: Images,
+    network: NetworkOptions,
+    drawing: DrawingOptions,
+    batch: BatchOptions,
+    layer: Layers = None,
+    before_activation: BeforeActivation = False,
+) -> None:
+    """Run a network on images and draw the feature maps of its layers.
+
+    Examples: `featuremap activations sample:china -m alexnet` |
+    `featuremap activations photos/ -m keras:ResNet50 -l "conv2_block*_conv" -o maps` |
+    `featuremap activations a.jpg -m model.keras -l all --scale layer --cmap viridis`
+    """
+    from featuremap_cli.commands.models import content_digest
+    from featuremap_cli.commands.provenance import option_words
+    from featuremap_cli.commands.run import find, run_job
+    from featuremap_cli.commands.sheets import read_plan
+
+    layers = tuple(layer or ())
+    words = [word for pattern in layers for word in ("-l", pattern)]
+    if before_activation:
+        words.append("--before-activation")
+    found = find(images, batch)
+    first_two = list(islice(found, 2))
+    job = ActivationsJob(
+        network=network,
+        layers=layers,
+        before_activation=before_activation,
+        compiled=len(first_two) > 1,
+        plan=read_plan(drawing, with_image=True),
+        words=(*option_words(network), *words, *option_words(drawing)),
+        content=content_digest(network),
+    )
+    run_job(job, images, batch, found=chain(first_two, found))
+
+
+@dataclass(frozen=True)
+class ActivationsJob:
+    """A network onto one image after another.
+
+    Attributes:
+        network: which, and how images come to it.
+        layers: what `--layer` says.
+        before_activation: record the values before activations inside convolutions.
+        compiled: cut the network down to what is needed and keep that; pays from the second image on.
+        plan: what to draw.
+        words: the options as words of a command line, for the pictures' text chunks.
+        content: hash of the files the network is read from; empty for a built-in one.
+    """
+
+    network: NetworkOptions
+    layers: tuple[str, ...]
+    before_activation: bool
+    compiled: bool
+    plan: SheetPlan
+    words: tuple[str, ...]
+    content: str
+
+    name = "activations"
+    # TensorFlow uses every core by itself; reading and drawing go on beside it.
+    overlaps = True
+
+    @property
+    def batch_size(self) -> int:
+        """How many images run together."""
+        return self.network.batch_size
+
+    def options(self) -> Mapping[str, Any]:
+        """Return what decides the pictures. The number of images in a batch does not."""
+        return {"options": list(self.words), "network": self.content}
+
+    def open(self) -> ActivationsSession:
+        """Load the network and choose its layers.
+
+        Raises:
+            NetworkError: the network or a layer cannot be used.
+        """
+        from featuremap_cli.commands.models import load
+
+        network = load(self.network)
+        return ActivationsSession(self, network, network.select(self.layers))
+
+
+@dataclass(frozen=True)
+class ActivationsSession:
+    """An activations job at work."""
+
+    job: ActivationsJob
+    network: Network
+    selection: Selection
+
+    def read(self, task: Task) -> PreparedInput:
+        """Read an image and make it what the network takes."""
+        from featuremap_cli.sources.images import read_image
+
+        image = read_image(task.location.path)
+        return self.network.prepare(image, self.job.network.preprocess, self.job.network.fit)
+
+    def compute(self, inputs: Sequence[PreparedInput]) -> Sequence[tuple[PreparedInput, list[Float32]]]:
+        """Run the network; the result has (filters, height, width) maps for each chosen layer."""
+        from featuremap_cli.commands.models import run_network
+
+        recorded = run_network(
+            self.network,
+            inputs,
+            self.selection.entries,
+            batch_size=self.job.batch_size,
+            before_activation=self.job.before_activation,
+            compiled=self.job.compiled,
+        )
+        return list(zip(inputs, recorded, strict=True))
+
+    def write(self, task: Task, result: tuple[PreparedInput, list[Float32]], folder: OutputFolder) -> Outcome:
+        """Draw each layer's maps and write them."""
+        from featuremap_cli.analysis.statistics import map_statistics
+        from featuremap_cli.arrays import FeatureMaps
+        from featuremap_cli.batch.job import Outcome
+        from featuremap_cli.batch.outputs import layer_file
+        from featuremap_cli.commands.provenance import command_line
+        from featuremap_cli.commands.sheets import write_maps
+
+        prepared, recorded = result
+        command = command_line("activations", task.location.path, self.job.words)
+        written: list[Written] = []
+        statistics = []
+        notices = [*self.network.notices, *self.selection.notices, *prepared.picture.notes]
+        for entry, values in zip(self.selection.entries, recorded, strict=True):
+            maps = FeatureMaps(values, ("",) * values.shape[0], entry.path)
+            title = f"Feature maps · {task.location.name} · {self.network.name} {entry.path}"
+            sheet_file = layer_file(task.stem, entry.index, entry.path)
+            files = write_maps(maps, prepared.picture, title, self.job.plan, command, sheet_file, folder)
+            written += files.written
+            notices += files.notices
+            statistics.append(map_statistics(maps).as_json())
+        return Outcome(tuple(written), tuple(statistics), tuple(notices))

@@ -1,0 +1,80 @@
+"""The `featuremap` command: what is in it, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from featuremap_cli import __version__
+from featuremap_cli.commands.activations import activations
+from featuremap_cli.commands.console import tell
+from featuremap_cli.commands.convolve import convolve
+from featuremap_cli.commands.edge import register
+from featuremap_cli.commands.filters import filters
+from featuremap_cli.commands.kernels import kernels
+from featuremap_cli.commands.networks import networks
+from featuremap_cli.errors import ExitCode
+
+app = typer.Typer(
+    name="featuremap",
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+for command in (convolve, filters, activations, kernels, networks):
+    register(app, command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"featuremap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def featuremap(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """See what convolutions see: grids of filters, and of the feature maps they make of your pictures, as PNG files.
+
+    Try: `featuremap convolve sample:china`
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (the codes of `errors.ExitCode`).
+
+    Args:
+        arguments: the words after `featuremap`; those of this process when None.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # File names are bytes: those that are no valid text pass through unchanged instead of ending the run.
+        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    # Pillow warns of oddities in files that it reads all the same; what matters to a user is said in a line of ours.
+    warnings.filterwarnings("ignore", module="PIL")
+    try:
+        return int(app(arguments, prog_name="featuremap", standalone_mode=False) or ExitCode.DONE)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "featuremap"
+        tell(f"{error.format_message().rstrip('.')}; `{command} --help` shows what it takes")
+        return ExitCode.USAGE
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`featuremap ... | head`): end as other programs do, and keep Python from complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE

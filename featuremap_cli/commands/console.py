@@ -1,0 +1,23 @@
+"""What the command line says: data on stdout, words on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def tell(message: str) -> None:
+    """Print a line of words to stderr, after the program's name."""
+    print(f"featuremap: {message}", file=sys.stderr, flush=True)
+
+
+def give(line: str) -> None:
+    """Print a line of data to stdout; bytes of file names that are no valid text pass through unchanged."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def give_json(value: Any) -> None:
+    """Print one JSON value on one line of stdout."""
+    give(json.dumps(value, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,203 @@
+"""`featuremap convolve`: filters straight onto images."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from featuremap_cli.commands.console import tell
+from featuremap_cli.commands.options import BatchOptions, DrawingOptions, Images, OperationOptions, read_size
+
+if TYPE_CHECKING:
+    from featuremap_cli.arrays import FeatureMaps, FilterBank, Image
+    from featuremap_cli.batch.job import Outcome, Task
+    from featuremap_cli.batch.outputs import OutputFolder, Written
+    from featuremap_cli.commands.sheets import SheetPlan
+    from featuremap_cli.convolution.operation import Operation
+
+DEFAULT_KERNELS = ("vertical:7", "horizontal:7")
+
+Kernels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kernel",
+        "-k",
+        metavar="SPEC",
+        help="Preset, numbers, file or NETWORK:LAYER; repeatable.",
+        show_default="vertical:7 horizontal:7",
+    ),
+]
+Gray = Annotated[bool, typer.Option("--gray", help="Take the luminance of the image first.")]
+Resize = Annotated[
+    str | None, typer.Option(metavar="W,H", help="Resize the image first, in pixels.", show_default=False)
+]
+
+
+def convolve(
+    images: Images,
+    operation: OperationOptions,
+    drawing: DrawingOptions,
+    batch: BatchOptions,
+    kernel: Kernels = None,
+    gray: Gray = False,
+    resize: Resize = None,
+) -> None:
+    """Apply filters straight to images and draw the feature maps.
+
+    Examples: `featuremap convolve sample:china` | `featuremap convolve photos/ -k sobel-x -k gaussian:7,1.5 -o maps` |
+    `featuremap convolve a.jpg -k "sharpen=0 -1 0; -1 5 -1; 0 -1 0" --padding valid --activation relu --pool max`
+    """
+    from featuremap_cli.batch.outputs import FILTERS
+    from featuremap_cli.commands.banks import read_banks, with_bias
+    from featuremap_cli.commands.provenance import option_words
+    from featuremap_cli.commands.run import run_job
+    from featuremap_cli.commands.sheets import read_plan, write_filters
+    from featuremap_cli.convolution.fitting import enlargement_notice
+
+    specs = tuple(kernel or DEFAULT_KERNELS)
+    banks = with_bias([bank for spec in specs for bank in read_banks(spec)], operation.bias)
+    words = (*_kernel_words(kernel, gray, resize), *option_words(operation, drawing))
+    applied = read_operation(operation)
+    notice = enlargement_notice(banks, applied)
+    if notice and not batch.quiet:
+        tell(notice)
+    job = ConvolveJob(
+        banks=tuple(banks),
+        operation=applied,
+        engine=operation.engine,
+        gray=gray,
+        resize=read_size(resize, "--resize") if resize else None,
+        plan=read_plan(drawing, with_image=False),
+        words=words,
+    )
+
+    def draw_filters(folder: OutputFolder) -> Sequence[Written]:
+        command = shlex.join(["featuremap", "filters", *specs])
+        return write_filters(banks, f"Filters · {', '.join(specs)}", job.plan, command, FILTERS, folder).written
+
+    run_job(job, images, batch, first=draw_filters)
+
+
+def read_operation(options: OperationOptions) -> Operation:
+    """Read the options that say how filters are applied.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    from featuremap_cli.convolution.operation import Operation, parse_padding, parse_pair, parse_pool
+
+    return Operation(
+        padding=parse_padding(options.padding),
+        border=options.border,
+        strides=parse_pair(options.strides, "--strides"),
+        dilation=parse_pair(options.dilation, "--dilation"),
+        flip=options.flip,
+        depthwise=options.depthwise,
+        transpose=options.transpose,
+        activation=options.activation,
+        pool=parse_pool(options.pool) if options.pool else None,
+    )
+
+
+@dataclass(frozen=True)
+class ConvolveJob:
+    """Filters onto one image after another.
+
+    Attributes:
+        banks: the filters.
+        operation: how they are applied.
+        engine: numpy or tensorflow.
+        gray: take the luminance first.
+        resize: (width, height) in pixels, first; None keeps the image's size.
+        plan: what to draw.
+        words: the options as words of a command line, for the pictures' text chunks.
+    """
+
+    banks: tuple[FilterBank, ...]
+    operation: Operation
+    engine: Literal["numpy", "tensorflow"]
+    gray: bool
+    resize: tuple[int, int] | None
+    plan: SheetPlan
+    words: tuple[str, ...]
+
+    name = "convolve"
+    batch_size = 1
+
+    @property
+    def overlaps(self) -> bool:
+        """TensorFlow uses every core by itself."""
+        return self.engine == "tensorflow"
+
+    def options(self) -> Mapping[str, Any]:
+        """Return what decides the pictures: the command line, and the weights, which may come from files."""
+        weights = hashlib.blake2b(digest_size=16)
+        for bank in self.banks:
+            weights.update(repr(bank.weights.shape).encode())
+            weights.update(bank.weights.tobytes() + bank.bias.tobytes())
+        return {"options": list(self.words), "weights": weights.hexdigest()}
+
+    def open(self) -> ConvolveSession:
+        """Return a session; there is nothing to prepare."""
+        return ConvolveSession(self)
+
+
+@dataclass(frozen=True)
+class ConvolveSession:
+    """A convolve job at work."""
+
+    job: ConvolveJob
+
+    def read(self, task: Task) -> Image:
+        """Read an image, and make it gray and resize it if the job says so."""
+        from featuremap_cli.sources import preparation
+        from featuremap_cli.sources.images import read_image
+
+        image = read_image(task.location.path)
+        if self.job.gray:
+            image = preparation.to_gray(image)
+        if self.job.resize:
+            image = preparation.resize(image, *self.job.resize)
+        return image
+
+    def compute(self, inputs: Sequence[Image]) -> Sequence[tuple[Image, FeatureMaps]]:
+        """Apply the filters."""
+        return [(image, self._maps(image)) for image in inputs]
+
+    def write(self, task: Task, result: tuple[Image, FeatureMaps], folder: OutputFolder) -> Outcome:
+        """Draw the maps and write them."""
+        from featuremap_cli.analysis.statistics import map_statistics
+        from featuremap_cli.batch.job import Outcome
+        from featuremap_cli.batch.outputs import maps_file
+        from featuremap_cli.commands.provenance import command_line
+        from featuremap_cli.commands.sheets import write_maps
+
+        image, maps = result
+        title = f"Feature maps · {task.location.name} · {maps.layer}"
+        command = command_line("convolve", task.location.path, self.job.words)
+        files = write_maps(maps, image, title, self.job.plan, command, maps_file(task.stem), folder)
+        notices = (*image.notes, *files.notices)
+        return Outcome(files.written, (map_statistics(maps).as_json(),), notices)
+
+    def _maps(self, image: Image) -> FeatureMaps:
+        if self.job.engine == "tensorflow":
+            from featuremap_cli.networks import tensorflow_engine
+
+            return tensorflow_engine.convolve(image.pixels, self.job.banks, self.job.operation)
+        from featuremap_cli.convolution import engine
+
+        return engine.convolve(image.pixels, self.job.banks, self.job.operation)
+
+
+def _kernel_words(kernel: Sequence[str] | None, gray: bool, resize: str | None) -> tuple[str, ...]:
+    words = [word for spec in kernel or () for word in ("-k", spec)]
+    if gray:
+        words.append("--gray")
+    if resize:
+        words += ["--resize", resize]
+    return tuple(words)

@@ -1,0 +1,53 @@
+"""`featuremap filters`: pictures of the filters themselves."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featuremap_cli.commands.console import give, tell
+from featuremap_cli.commands.options import BATCH, DrawingOptions, Unsafe, Weights
+
+Specs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SPEC...",
+        help="sobel-x, gaussian:7,1.5, `0 -1 0; -1 5 -1; 0 -1 0`, bank.npy, alexnet:conv1, model.keras:stem/conv",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.", rich_help_panel=BATCH)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices.", rich_help_panel=BATCH)]
+
+
+def filters(
+    specs: Specs,
+    drawing: DrawingOptions,
+    weights: Weights = "imagenet",
+    unsafe: Unsafe = False,
+    out: Out = Path("featuremaps"),
+    quiet: Quiet = False,
+) -> None:
+    """Draw filters: kernels written by hand, or a network's layers.
+
+    Examples: `featuremap filters sobel-x sobel-y kirsch` | `featuremap filters alexnet:conv1` |
+    `featuremap filters "sharpen=0 -1 0; -1 5 -1; 0 -1 0" bank.npy -o filters`
+    """
+    from featuremap_cli.batch.outputs import OutputFolder, filters_files
+    from featuremap_cli.commands.banks import read_banks
+    from featuremap_cli.commands.provenance import option_words
+    from featuremap_cli.commands.sheets import read_plan, write_filters
+
+    plan = read_plan(drawing, with_image=False)
+    folder = OutputFolder(str(out))
+    all_banks = [(spec, read_banks(spec, weights, unsafe)) for spec in specs]
+    for (spec, banks), sheet_file in zip(all_banks, filters_files(specs), strict=True):
+        command = shlex.join(["featuremap", "filters", spec, *option_words(drawing)])
+        files = write_filters(banks, f"Filters · {spec}", plan, command, sheet_file, folder)
+        for written in files.written:
+            give(folder.path(written.relative))
+        for notice in files.notices if not quiet else ():
+            tell(notice)

@@ -1,0 +1,236 @@
+"""The options that several commands share, each group a frozen dataclass.
+
+`edge.register` opens a group into options on the command line and hands the filled dataclass to the command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from featuremap_cli.errors import NotationError
+
+OPERATION, NETWORK, DRAWING, BATCH = "How the filters are applied", "Network", "Drawing", "Batch and output"
+
+
+@dataclass(frozen=True)
+class OperationOptions:
+    """How filters are applied to an image."""
+
+    padding: Annotated[
+        str,
+        typer.Option(help="same, valid (both as in TensorFlow), or pixels on every side.", rich_help_panel=OPERATION),
+    ] = "same"
+    border: Annotated[
+        Literal["zero", "reflect", "edge", "wrap"],
+        typer.Option(help="What stands outside the image.", rich_help_panel=OPERATION),
+    ] = "zero"
+    strides: Annotated[str, typer.Option(metavar="N|H,W", help="Step between outputs.", rich_help_panel=OPERATION)] = (
+        "1"
+    )
+    dilation: Annotated[
+        str, typer.Option(metavar="N|H,W", help="Step between the taps of a filter.", rich_help_panel=OPERATION)
+    ] = "1"
+    bias: Annotated[
+        str | None,
+        typer.Option(
+            metavar="B[,B...]", help="Added to each map; one for all, or one a filter.", rich_help_panel=OPERATION
+        ),
+    ] = None
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip",
+            help="True convolution; the default is cross-correlation, as in deep learning.",
+            rich_help_panel=OPERATION,
+        ),
+    ] = False
+    depthwise: Annotated[
+        bool,
+        typer.Option("--depthwise", help="Keep the channels apart: a map for each.", rich_help_panel=OPERATION),
+    ] = False
+    transpose: Annotated[
+        bool, typer.Option("--transpose", help="Transposed convolution.", rich_help_panel=OPERATION)
+    ] = False
+    activation: Annotated[
+        Literal["relu", "leaky-relu", "sigmoid", "tanh", "abs"] | None,
+        typer.Option(help="Applied after the bias.", rich_help_panel=OPERATION),
+    ] = None
+    pool: Annotated[
+        str | None,
+        typer.Option(metavar="max|avg[:SIZE[,STRIDE]]", help="Pooling, last.", rich_help_panel=OPERATION),
+    ] = None
+    engine: Annotated[
+        Literal["numpy", "tensorflow"],
+        typer.Option(help="tensorflow: the reference, and for a GPU.", rich_help_panel=OPERATION),
+    ] = "numpy"
+
+
+@dataclass(frozen=True)
+class DrawingOptions:
+    """How sheets look; every command that draws has these."""
+
+    scale: Annotated[
+        str,
+        typer.Option(
+            metavar="SCALE",
+            help="map (each tile its own range), layer, symmetric, percentile:LO,HI, or LO,HI.",
+            rich_help_panel=DRAWING,
+        ),
+    ] = "map"
+    cmap: Annotated[
+        str, typer.Option(metavar="NAME", help="gray, or any matplotlib colormap.", rich_help_panel=DRAWING)
+    ] = "gray"
+    limit: Annotated[
+        str, typer.Option(metavar="N|all", help="How many maps to draw at most.", rich_help_panel=DRAWING)
+    ] = "64"
+    select: Annotated[
+        str | None,
+        typer.Option(metavar="0,5,10:20", help="Which maps to draw, by index.", rich_help_panel=DRAWING),
+    ] = None
+    sort: Annotated[
+        Literal["index", "mean", "max", "std", "sparsity"],
+        typer.Option(help="The order of the tiles; the largest first.", rich_help_panel=DRAWING),
+    ] = "index"
+    columns: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Tiles in a row.", rich_help_panel=DRAWING)
+    ] = None
+    tile: Annotated[
+        str, typer.Option(metavar="W,H|auto|full", help="Size of a tile in pixels.", rich_help_panel=DRAWING)
+    ] = "auto"
+    with_image: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-image/--no-with-image",
+            help="Put the input image at the sheet's start.",
+            show_default=False,
+            rich_help_panel=DRAWING,
+        ),
+    ] = None
+    labels: Annotated[
+        bool, typer.Option("--labels/--no-labels", help="Index and range below each tile.", rich_help_panel=DRAWING)
+    ] = True
+    separate: Annotated[bool, typer.Option("--separate", help="A PNG for each map too.", rich_help_panel=DRAWING)] = (
+        False
+    )
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Draw each map over the image.", rich_help_panel=DRAWING)
+    ] = False
+    summary: Annotated[
+        Literal["pca", "mean", "max"] | None,
+        typer.Option(help="One picture of the whole layer.", rich_help_panel=DRAWING),
+    ] = None
+    arrays: Annotated[
+        bool, typer.Option("--arrays", help="Write the raw float32 values too (.npz).", rich_help_panel=DRAWING)
+    ] = False
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """Where results go, and how a run over many images behaves."""
+
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.", rich_help_panel=BATCH)
+    ] = Path("featuremaps")
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, metavar="N", help="Images at a time.", rich_help_panel=BATCH),
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Do again what is already done.", rich_help_panel=BATCH)] = (
+        False
+    )
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first image that fails.", rich_help_panel=BATCH)
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, notices or summary.", rich_help_panel=BATCH)
+    ] = False
+    json: Annotated[bool, typer.Option("--json", help="A JSON object an image on stdout.", rich_help_panel=BATCH)] = (
+        False
+    )
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be written, and stop.", rich_help_panel=BATCH)
+    ] = False
+
+
+Images = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGES...",
+        help="Files, folders, quoted globs, `-` (paths on stdin), sample:china, sample:flower.",
+        show_default=False,
+    ),
+]
+
+Weights = Annotated[
+    str,
+    typer.Option(metavar="imagenet|none|FILE", help="Weights of a keras:NAME network.", rich_help_panel=NETWORK),
+]
+Unsafe = Annotated[
+    bool,
+    typer.Option("--unsafe", help="Let code in a model file run (Lambda, custom objects).", rich_help_panel=NETWORK),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        "-l",
+        metavar="LAYER",
+        help="A path, a glob, a convolution's index (0, -1), a range (0:5), all, or all-layers; repeatable.",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network, and how images come to it; every command with `--model` has these."""
+
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="alexnet, squeezenet, keras:NAME, a .keras or .h5 file, or a SavedModel folder.",
+            rich_help_panel=NETWORK,
+        ),
+    ]
+    weights: Weights = "imagenet"
+    preprocess: Annotated[
+        Literal["auto", "unit", "raw", "torch", "caffe", "tf"],
+        typer.Option(help="What the network's pixels look like.", rich_help_panel=NETWORK),
+    ] = "auto"
+    fit: Annotated[
+        Literal["crop", "stretch", "pad"],
+        typer.Option(help="How an image comes to the network's size.", rich_help_panel=NETWORK),
+    ] = "crop"
+    input_size: Annotated[
+        str | None,
+        typer.Option(metavar="W,H", help="Run at this size, in pixels.", show_default=False, rich_help_panel=NETWORK),
+    ] = None
+    batch_size: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Images that run together.", rich_help_panel=NETWORK)
+    ] = 8
+    unsafe: Unsafe = False
+
+
+def read_size(text: str, option: str) -> tuple[int, int]:
+    """Read a width and a height in pixels, `320,240`.
+
+    Args:
+        text: what the user wrote.
+        option: its name, for the message.
+
+    Raises:
+        NotationError: not two whole numbers from 1 on.
+    """
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdecimal() and int(part) for part in parts):
+        problem = f"{option} takes a width and a height in pixels, as in 320,240; got {text}"
+        raise NotationError(text, 0, len(text), problem)
+    return int(parts[0]), int(parts[1])

@@ -1,0 +1,104 @@
+"""A job over the images of a command line: what is printed where, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import typer
+
+from featuremap_cli.commands.console import give, give_json, tell
+from featuremap_cli.commands.options import BatchOptions
+
+if TYPE_CHECKING:
+    from featuremap_cli.batch.job import Job
+    from featuremap_cli.batch.outputs import OutputFolder, Written
+    from featuremap_cli.batch.runner import RunSettings
+    from featuremap_cli.sources.locations import ImageLocation, MissingImage
+
+MOST_COUNTED = 100_000
+
+First = Callable[["OutputFolder"], Sequence["Written"]]
+
+
+def find(images: Sequence[str], batch: BatchOptions) -> Iterator[ImageLocation | MissingImage]:
+    """Find what the IMAGES arguments stand for, one after another; the output folder is not searched."""
+    from featuremap_cli.sources.locations import find_images
+
+    return find_images(images, without=[str(batch.out)])
+
+
+def run_job(
+    job: Job,
+    images: Sequence[str],
+    batch: BatchOptions,
+    found: Iterable[ImageLocation | MissingImage] | None = None,
+    first: First | None = None,
+) -> None:
+    """Run `job` over IMAGES and tell what became of each.
+
+    Args:
+        job: what to do with an image.
+        images: the IMAGES arguments as written.
+        batch: where results go, and how the run behaves.
+        found: what they stand for, where that has been looked at already.
+        first: writes what belongs to the run as a whole; called once, before the first image that is done is told.
+
+    Raises:
+        FeaturemapError: the run cannot go on.
+        typer.Exit: with the exit code, where images failed.
+    """
+    from featuremap_cli.batch.outputs import OutputFolder
+    from featuremap_cli.batch.progress import Progress
+    from featuremap_cli.batch.runner import RunSettings, default_jobs, run
+
+    # A network uses every core by itself: worker processes would each load it, and be no faster.
+    jobs = batch.jobs or (1 if job.overlaps else default_jobs())
+    settings = RunSettings(OutputFolder(str(batch.out)), jobs, batch.force, batch.fail_fast)
+    found = find(images, batch) if found is None else found
+    if batch.dry_run:
+        _preview(job, found, settings)
+        return
+    with closing(run(job, found, settings)) as records, Progress(tell, _count(images, batch), batch.quiet) as progress:
+        for record in records:
+            if first is not None and record.status == "done":
+                _tell_files([settings.folder.path(one.relative) for one in first(settings.folder)], batch)
+                first = None
+            progress.add(record)
+            if batch.json:
+                give_json(record.as_json())
+            elif record.status == "done":
+                _tell_files(record.outputs, batch)
+    if progress.tally.exit_code:
+        raise typer.Exit(progress.tally.exit_code)
+
+
+def _tell_files(paths: Sequence[str], batch: BatchOptions) -> None:
+    """Print the paths of files, a line each; with --json stdout has an object an image and nothing else."""
+    if not batch.json:
+        for path in paths:
+            give(path)
+
+
+def _count(images: Sequence[str], batch: BatchOptions) -> int | None:
+    """Count the images for the progress bar; None where there is no bar, or where it would take long."""
+    if batch.quiet or "-" in images or not sys.stderr.isatty():
+        return None
+    counted = sum(1 for _ in islice(find(images, batch), MOST_COUNTED + 1))
+    return counted if counted <= MOST_COUNTED else None
+
+
+def _preview(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSettings) -> None:
+    """Print the plan: image, tab, where its outputs go, and what is done already."""
+    from featuremap_cli.batch.plan import Missing
+    from featuremap_cli.batch.runner import preview
+
+    for planned, is_done in preview(job, found, settings):
+        if isinstance(planned, Missing):
+            tell(planned.message)
+        else:
+            note = "\t(done already)" if is_done else ""
+            give(f"{planned.location.path}\t{settings.folder.path(planned.stem)}{note}")

@@ -1,0 +1,187 @@
+"""From feature maps to the files that show them: what the drawing options ask for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from featuremap_cli import __version__
+from featuremap_cli.batch.outputs import OutputFolder, Written, arrays_file, tile_file
+from featuremap_cli.commands.options import DrawingOptions
+
+if TYPE_CHECKING:
+    from featuremap_cli.arrays import FeatureMaps, FilterBank, Image
+    from featuremap_cli.drawing.sheet import Sheet
+    from featuremap_cli.drawing.style import SheetStyle
+
+
+@dataclass(frozen=True)
+class SheetPlan:
+    """What to draw of each layer: the drawing options, read once.
+
+    Attributes:
+        style: how a sheet looks.
+        with_image: the input image stands at the sheet's start.
+        separate, overlay, summary, arrays: as the options of these names.
+    """
+
+    style: SheetStyle
+    with_image: bool
+    separate: bool
+    overlay: bool
+    summary: Literal["pca", "mean", "max"] | None
+    arrays: bool
+
+
+def read_plan(options: DrawingOptions, with_image: bool) -> SheetPlan:
+    """Read the drawing options.
+
+    Args:
+        options: as given on the command line.
+        with_image: what holds where neither --with-image nor --no-with-image is given.
+
+    Raises:
+        UsageError: an option that cannot be read, before any work is done.
+    """
+    from featuremap_cli.drawing.palette import colormap
+    from featuremap_cli.drawing.scaling import parse_scale
+    from featuremap_cli.drawing.style import SheetStyle, parse_limit, parse_select, parse_tile
+
+    colormap(options.cmap, 2)  # an unknown name is refused before any work is done
+    style = SheetStyle(
+        scale=parse_scale(options.scale),
+        cmap=options.cmap,
+        limit=parse_limit(options.limit),
+        select=parse_select(options.select) if options.select else None,
+        sort=options.sort,
+        columns=options.columns,
+        tile=parse_tile(options.tile),
+        labels=options.labels,
+    )
+    return SheetPlan(
+        style=style,
+        with_image=with_image if options.with_image is None else options.with_image,
+        separate=options.separate,
+        overlay=options.overlay,
+        summary=options.summary,
+        arrays=options.arrays,
+    )
+
+
+@dataclass(frozen=True)
+class LayerFiles:
+    """What was written for one layer: the files, and what the user should know."""
+
+    written: tuple[Written, ...]
+    notices: tuple[str, ...]
+
+
+def write_maps(
+    maps: FeatureMaps, image: Image, title: str, plan: SheetPlan, command: str, sheet_file: str, folder: OutputFolder
+) -> LayerFiles:
+    """Draw the maps of one layer and write all that the plan asks for; the sheet is the first file.
+
+    Args:
+        maps: all maps of the layer.
+        image: the input as the filters saw it.
+        title: the sheet's first line.
+        plan: what to draw.
+        command: the command line that makes the picture again, for its text chunks.
+        sheet_file: the sheet's name below the output folder.
+        folder: where to write.
+
+    Raises:
+        OutputError: a file cannot be written.
+        UsageError: a selection that the layer does not have.
+    """
+    from featuremap_cli.drawing.png import encode
+
+    facts = {"Image": image.name, "Layer": maps.layer}
+    sheet = _sheet(maps, image, title, plan)
+    written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, facts)))]
+    if plan.separate:
+        from featuremap_cli.drawing.sheet import draw_tiles
+
+        for index, tile in draw_tiles(maps, plan.style):
+            name = tile_file(sheet_file, index, maps.names[index])
+            text = _provenance(tile, command, {**facts, "Filter": str(index)})
+            written.append(folder.write(name, encode(tile.picture, text)))
+    if plan.arrays:
+        arrays = {"maps": maps.maps, "names": _texts(maps.names), "layer": _text(maps.layer)}
+        written.append(folder.write(arrays_file(sheet_file), npz(arrays)))
+    return LayerFiles(tuple(written), sheet.notes)
+
+
+def write_filters(
+    banks: Sequence[FilterBank], title: str, plan: SheetPlan, command: str, sheet_file: str, folder: OutputFolder
+) -> LayerFiles:
+    """Draw filter banks on one sheet and write it, with their values where the plan asks for arrays.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    from featuremap_cli.drawing.filters import draw_filters
+    from featuremap_cli.drawing.png import encode
+    from featuremap_cli.sources.kernels import join_banks
+
+    sheet = draw_filters(banks, plan.style, title)
+    layer = ", ".join(dict.fromkeys(bank.source for bank in banks))
+    written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, {"Layer": layer})))]
+    if plan.arrays:
+        joined = join_banks(banks)
+        for number, bank in enumerate(joined):
+            # One file holds filters of one size: more sizes, more files, numbered.
+            name = arrays_file(sheet_file if len(joined) == 1 else f"{sheet_file.removesuffix('.png')}.{number}.png")
+            written.append(folder.write(name, npz(bank_arrays(bank))))
+    return LayerFiles(tuple(written), sheet.notes)
+
+
+def bank_arrays(bank: FilterBank) -> dict[str, object]:
+    """Return what `--arrays` writes of a filter bank; `filters FILE.npz` reads the same bank back."""
+    import numpy as np
+
+    return {
+        "filters": bank.weights,
+        "bias": bank.bias,
+        "names": _texts(bank.names),
+        "layer": _text(bank.source),
+        "every_channel": np.asarray(bank.every_channel),
+    }
+
+
+def npz(arrays: Mapping[str, object]) -> bytes:
+    """Return the arrays as the content of an .npz file, the same bytes for the same arrays."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
+    return buffer.getvalue()
+
+
+def _sheet(maps: FeatureMaps, image: Image, title: str, plan: SheetPlan) -> Sheet:
+    from featuremap_cli.drawing import sheet as drawing
+
+    shown_image = image if plan.with_image else None
+    if plan.summary:
+        return drawing.draw_summary(maps, plan.summary, plan.style, title, shown_image)
+    if plan.overlay:
+        return drawing.draw_overlay(maps, plan.style, title, image)
+    return drawing.draw_maps(maps, plan.style, title, shown_image)
+
+
+def _provenance(sheet: Sheet, command: str, facts: Mapping[str, str]) -> dict[str, str]:
+    return {"Software": f"featuremap {__version__}", "Command": command, **facts, **sheet.text}
+
+
+def _texts(names: Sequence[str]) -> object:
+    import numpy as np
+
+    return np.asarray(list(names), dtype=np.str_)
+
+
+def _text(name: str) -> object:
+    import numpy as np
+
+    return np.asarray(name, dtype=np.str_)
