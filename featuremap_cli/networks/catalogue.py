@@ -66,7 +66,7 @@ def _application(spec: str, weights: str, input_size: tuple[int, int] | None) ->
 
 
 def _keras_file(path: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
-    require_sound_file(path, unsafe=unsafe)
+    require_sound_file(path, unsafe=unsafe)  # which loading does too, after seconds of importing Keras
     from featuremap_cli.networks.keras_files import load_keras_file
 
     return _of_model(load_keras_file(path, unsafe=unsafe), path.name, input_size)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from featuremap_cli.errors import NetworkError
+from featuremap_cli.networks.file_check import require_sound_file
 from featuremap_cli.networks.recording import RUN_ERRORS, first_line
 from featuremap_cli.networks.startup import keras
 from featuremap_cli.networks.walk import KerasModel
@@ -35,19 +36,22 @@ def load_keras_file(path: Path, *, unsafe: bool = False) -> KerasModel:
     """A model from its file, without its training configuration.
 
     Args:
-        path: a `.keras` or HDF5 file that `require_sound_file` let pass; what it is is told by its first bytes, not by
-            its name.
+        path: a `.keras` or HDF5 file; what it is is told by its first bytes, not by its name.
         unsafe: run the Python code in it, if there is any.
 
     Raises:
-        NetworkError: Keras cannot load it, or it needs classes that are not in it.
+        NetworkError: the file is damaged, encrypted or something else, it holds code, or needs classes that are not
+            in it.
     """
+    require_sound_file(path, unsafe=unsafe)
     is_archive = zipfile.is_zipfile(path)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about optimizers and names, which are of no concern here
-        # Keras goes by the name's ending.
-        named = Path(folder) / f"model{'.keras' if is_archive else '.h5'}"
-        named.symlink_to(path.resolve())
+        named = path
+        if path.suffix not in ((".keras",) if is_archive else (".h5", ".hdf5")):
+            # Keras goes by the name's ending.
+            named = Path(folder) / f"model{'.keras' if is_archive else '.h5'}"
+            named.symlink_to(path.resolve())
         try:
             return keras.models.load_model(
                 named,
