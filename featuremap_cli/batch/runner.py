@@ -7,7 +7,7 @@ workers.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ def default_jobs() -> int:
     return os.cpu_count() or 1
 
 
-def run(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSettings) -> Iterator[Record]:
+def run(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSettings) -> Generator[Record]:
     """Do `job` for every image and yield what became of each, in the order of the images, while the run goes on.
 
     Close the iterator (`contextlib.closing`) where it is not read to its end: that ends the workers.

@@ -1,4 +1,4 @@
-"""From the SPECs of a command line to filter banks."""
+"""Hand-written filter banks, and the biases that a command line gives them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,6 @@ from featuremap_cli.errors import NotationError, UsageError
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import FilterBank
-
-
-def read_banks(spec: str, weights: str = "imagenet", unsafe: bool = False) -> list[FilterBank]:
-    """Return the filter banks a SPEC stands for; a network's layer is looked up.
-
-    Args:
-        spec: a SPEC as `sources.notation` reads it.
-        weights: for `keras:NAME:LAYER`: imagenet, none, or a file of weights.
-        unsafe: let code in a model file run.
-
-    Raises:
-        UsageError: a SPEC that cannot be read.
-        NetworkError: a network or layer that cannot be used.
-    """
-    from featuremap_cli.sources.notation import LayerReference, read_filters
-
-    found = read_filters(spec)
-    if not isinstance(found, LayerReference):
-        return found
-    from featuremap_cli.networks.filters import filters_of
-
-    return [filters_of(found, weights=weights, unsafe=unsafe)]
 
 
 def hand_written(spec: str) -> list[FilterBank]:

@@ -53,11 +53,12 @@ def convolve(
     `featuremap convolve a.jpg -k "sharpen=0 -1 0; -1 5 -1; 0 -1 0" --padding valid --activation relu --pool max`
     """
     from featuremap_cli.batch.outputs import FILTERS
-    from featuremap_cli.commands.banks import read_banks, with_bias
+    from featuremap_cli.commands.banks import with_bias
     from featuremap_cli.commands.provenance import option_words
     from featuremap_cli.commands.run import run_job
     from featuremap_cli.commands.sheets import read_plan, write_filters
     from featuremap_cli.convolution.fitting import enlargement_notice
+    from featuremap_cli.networks.banks import read_banks
 
     specs = tuple(kernel or DEFAULT_KERNELS)
     banks = with_bias([bank for spec in specs for bank in read_banks(spec)], operation.bias)

@@ -37,9 +37,9 @@ def filters(
     `featuremap filters "sharpen=0 -1 0; -1 5 -1; 0 -1 0" bank.npy -o filters`
     """
     from featuremap_cli.batch.outputs import OutputFolder, filters_files
-    from featuremap_cli.commands.banks import read_banks
     from featuremap_cli.commands.provenance import option_words
     from featuremap_cli.commands.sheets import read_plan, write_filters
+    from featuremap_cli.networks.banks import read_banks
 
     plan = read_plan(drawing, with_image=False)
     folder = OutputFolder(str(out))

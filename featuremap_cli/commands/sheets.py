@@ -13,7 +13,7 @@ from featuremap_cli.commands.options import DrawingOptions
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import FeatureMaps, FilterBank, Image
-    from featuremap_cli.drawing.sheet import Sheet
+    from featuremap_cli.drawing.page import Sheet
     from featuremap_cli.drawing.style import SheetStyle
 
 
@@ -102,7 +102,7 @@ def write_maps(
     sheet = _sheet(maps, image, title, plan)
     written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, facts)))]
     if plan.separate:
-        from featuremap_cli.drawing.sheet import draw_tiles
+        from featuremap_cli.drawing.separate import draw_tiles
 
         for index, tile in draw_tiles(maps, plan.style):
             name = tile_file(sheet_file, index, maps.names[index])
@@ -161,14 +161,18 @@ def npz(arrays: Mapping[str, object]) -> bytes:
 
 
 def _sheet(maps: FeatureMaps, image: Image, title: str, plan: SheetPlan) -> Sheet:
-    from featuremap_cli.drawing import sheet as drawing
-
     shown_image = image if plan.with_image else None
     if plan.summary:
-        return drawing.draw_summary(maps, plan.summary, plan.style, title, shown_image)
+        from featuremap_cli.drawing.summary import draw_summary
+
+        return draw_summary(maps, plan.summary, plan.style, title, shown_image)
     if plan.overlay:
-        return drawing.draw_overlay(maps, plan.style, title, image)
-    return drawing.draw_maps(maps, plan.style, title, shown_image)
+        from featuremap_cli.drawing.overlay import draw_overlay
+
+        return draw_overlay(maps, plan.style, title, image)
+    from featuremap_cli.drawing.sheet import draw_maps
+
+    return draw_maps(maps, plan.style, title, shown_image)
 
 
 def _provenance(sheet: Sheet, command: str, facts: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,31 @@
+"""From a SPEC, however it is written, to filter banks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from featuremap_cli.sources.notation import LayerReference, read_filters
+
+if TYPE_CHECKING:
+    from featuremap_cli.arrays import FilterBank
+
+
+def read_banks(spec: str, weights: str = "imagenet", unsafe: bool = False) -> list[FilterBank]:
+    """Return the filter banks a SPEC stands for: hand-written ones, a file's, or a network's layer.
+
+    Args:
+        spec: a SPEC as `sources.notation` reads it.
+        weights: for `keras:NAME:LAYER`: imagenet, none, or a file of weights.
+        unsafe: let code in a model file run.
+
+    Raises:
+        UsageError: a SPEC that cannot be read.
+        NetworkError: a network or layer that cannot be used.
+    """
+    found = read_filters(spec)
+    if not isinstance(found, LayerReference):
+        return found
+    # Kernels written by hand do without what this imports.
+    from featuremap_cli.networks.filters import filters_of
+
+    return [filters_of(found, weights=weights, unsafe=unsafe)]

@@ -1,0 +1,57 @@
+"""Heavy packages are imported only where they are used, and the test that says so can fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HEAVY = ("tensorflow", "keras", "matplotlib", "tifffile", "h5py", "rich.progress", "multiprocessing", "sklearn")
+PROGRAM = """
+import sys
+from featuremap_cli.commands.app import main
+code = main(sys.argv[1:])
+print("LOADED", *[name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def loaded_by(folder: Path, *words: str) -> set[str]:
+    """The heavy packages that a command has imported, in a process of its own."""
+    program = [sys.executable, "-c", PROGRAM.format(heavy=HEAVY), *words]
+    result = subprocess.run(program, capture_output=True, text=True, cwd=folder, check=False)
+    assert result.returncode == 0, result.stderr
+    return set(result.stderr.rpartition("LOADED")[2].split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["convolve", "--help"],
+        ["--version"],
+        ["kernels"],
+        ["networks"],
+        ["convolve", "sample:china", "-k", "alexnet:conv1", "--limit", "4"],
+        ["filters", "sobel-x", "squeezenet:fire2/expand3x3"],
+    ],
+)
+def test_heavy_packages_stay_out(tmp_path: Path, words: list[str]) -> None:
+    assert loaded_by(tmp_path, *words) == set()
+
+
+def test_filters_of_a_saved_model_need_h5py_alone(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="stem")])
+    model.save(tmp_path / "model.keras")
+    assert loaded_by(tmp_path, "filters", "model.keras:stem") == {"h5py"}
+
+
+def test_this_test_can_fail(tmp_path: Path) -> None:
+    np.save(tmp_path / "tiny.npy", np.zeros((4, 4), np.float32))
+    words = ("convolve", "tiny.npy", "-k", "box", "--engine", "tensorflow", "--cmap", "magma")
+    assert {"tensorflow", "matplotlib"} <= loaded_by(tmp_path, *words)
