@@ -1,0 +1,139 @@
+"""How filters are applied to an image, and how the command line writes it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from featuremap_cli.convolution.geometry import Border, Padding, Pair
+from featuremap_cli.errors import NotationError, UsageError
+
+Activation = Literal["relu", "leaky-relu", "sigmoid", "tanh", "abs"]
+
+DEFAULT_POOL_SIZE = 2
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Pooling without padding (VALID), as `tf.nn.pool`.
+
+    Attributes:
+        kind: the largest value of each window, or its mean.
+        size: (height, width) of the window.
+        strides: (down, right) between two windows.
+    """
+
+    kind: Literal["max", "avg"]
+    size: Pair = (DEFAULT_POOL_SIZE, DEFAULT_POOL_SIZE)
+    strides: Pair = (DEFAULT_POOL_SIZE, DEFAULT_POOL_SIZE)
+
+    def __post_init__(self) -> None:
+        _check_positive("a pool's size", self.size)
+        _check_positive("a pool's stride", self.strides)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How filters are applied. The defaults are those of a convolutional layer: stride 1, SAME, no activation.
+
+    Attributes:
+        padding: TensorFlow's SAME or VALID, or pixels of border on every side; for a transposed convolution as many are
+            cut from every side of its output (see `geometry.transposed_length`).
+        border: what stands outside the image.
+        strides: (down, right) between two outputs; for a transposed convolution between two inputs.
+        dilation: (down, right) between two taps of a filter.
+        flip: turn the filters by half a turn first (true convolution); without it they are slid as they are
+            (cross-correlation), as in every deep-learning library.
+        depthwise: keep the channels apart: a map for each channel and filter.
+        transpose: transposed convolution.
+        activation: applied after the bias. `leaky-relu` has slope 0.2, TensorFlow's default.
+        pool: applied last.
+
+    Raises:
+        UsageError: a stride, dilation or padding out of range, or a border for a transposed convolution.
+    """
+
+    padding: Padding = "same"
+    border: Border = "zero"
+    strides: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    flip: bool = False
+    depthwise: bool = False
+    transpose: bool = False
+    activation: Activation | None = None
+    pool: Pool | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive("a stride", self.strides)
+        _check_positive("a dilation", self.dilation)
+        if isinstance(self.padding, int) and self.padding < 0:
+            raise UsageError(
+                f"expected a padding of 0 pixels or more, got {self.padding}; --padding takes same, valid or N"
+            )
+        if self.transpose and self.border != "zero":
+            raise UsageError(
+                f"a transposed convolution has nothing outside the image: expected border zero, got {self.border}; "
+                "leave out --border"
+            )
+
+
+def parse_padding(text: str) -> Padding:
+    """Read `--padding`: `same`, `valid`, or a number of pixels.
+
+    Raises:
+        NotationError: anything else.
+    """
+    word = text.strip().lower()
+    if word in ("same", "valid"):
+        return cast(Literal["same", "valid"], word)
+    if re.fullmatch("[0-9]+", word):
+        return int(word)
+    raise NotationError(text, 0, len(text), f"--padding takes same, valid or a number of pixels, got {text}")
+
+
+def parse_pair(text: str, option: str) -> Pair:
+    """Read `--strides` or `--dilation`: `2` for both axes, or `1,2` for rows and columns.
+
+    Args:
+        text: what the user wrote.
+        option: its name, for the message.
+
+    Raises:
+        NotationError: not one or two whole numbers from 1 on.
+    """
+    numbers = _whole_numbers(text, 0, f"{option} takes a whole number from 1 on, or two, down and right, as in 1,2")
+    return numbers[0], numbers[-1]
+
+
+def parse_pool(text: str) -> Pool:
+    """Read `--pool`: `max`, `avg:3` or `max:3,2` (size and stride; the stride is the size where it is left out).
+
+    Raises:
+        NotationError: another kind, or sizes that are not whole numbers from 1 on.
+    """
+    word, colon, _ = text.partition(":")
+    if word not in ("max", "avg"):
+        raise NotationError(text, 0, len(word), f"--pool takes max or avg, as in max:3,2, got {word or 'nothing'}")
+    kind = cast(Literal["max", "avg"], word)
+    if not colon:
+        return Pool(kind)
+    numbers = _whole_numbers(text, len(word) + 1, "--pool takes a size, and maybe a stride, as in max:3,2")
+    return Pool(kind, (numbers[0], numbers[0]), (numbers[-1], numbers[-1]))
+
+
+def _whole_numbers(text: str, start: int, expected: str) -> list[int]:
+    parts = text[start:].split(",")
+    for part in parts:
+        if not re.fullmatch(r"\s*0*[1-9][0-9]*\s*", part):
+            raise NotationError(text, start, len(part), f"{expected}; got {part.strip() or 'nothing'}")
+        start += len(part) + 1
+    if len(parts) > 2:
+        start = len(text) - len(",".join(parts[2:]))
+        raise NotationError(text, start, len(text) - start, f"{expected}; got {len(parts)} numbers")
+    return [int(part) for part in parts]
+
+
+def _check_positive(what: str, pair: Pair) -> None:
+    if min(pair) < 1:
+        raise UsageError(f"expected {what} of 1 or more in both directions, got {pair[0]},{pair[1]}")
