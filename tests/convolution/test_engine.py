@@ -297,7 +297,7 @@ def test_row_blocks_are_the_rows_of_the_maps(pool, monkeypatch):
     assert [first for first, _ in blocks] == list(np.cumsum([0, *(block.shape[1] for _, block in blocks[:-1])]))
     expected = maps_first(tf.nn.conv2d(pixels[None], weights, 1, "SAME"))
     if pool:
-        expected = maps_first(tf.nn.pool(expected.transpose(1, 2, 0)[None], 3, "MAX", 2, "VALID"))
+        expected = maps_first(tf.nn.pool(expected.transpose(1, 2, 0)[None], (3, 3), "MAX", (2, 2), "VALID"))
     assert_same(np.concatenate([block for _, block in blocks], axis=1), expected)
 
 
