@@ -38,6 +38,8 @@ class FilterTile:
         weights: float32 (filter_height, filter_width, input_channels).
         name: its name, or an empty text.
         bias: its bias.
+        shape: (filter_height, filter_width, input_channels) of the filter itself, also where a summary is drawn.
+        summary: what of its input channels is drawn, or None for the weights themselves.
         cells: the weights as texts, (filter_height, filter_width), where they are written into the tile.
     """
 
@@ -46,6 +48,8 @@ class FilterTile:
     weights: Float32
     name: str
     bias: float
+    shape: tuple[int, int, int]
+    summary: str | None
     cells: tuple[tuple[str, ...], ...] | None
 
     @property
@@ -82,8 +86,17 @@ class FilterTile:
         return max(0, min(box[0] // height, (box[1] - (count - 1) * PANEL_GAP) // (count * width)))
 
 
-def filter_tiles(bank: FilterBank, first: int) -> list[FilterTile]:
-    """Return the filters of a bank as tiles, their indices counted from `first` on."""
+def filter_tiles(
+    bank: FilterBank, first: int, shape: tuple[int, int, int], summary: str | None = None
+) -> list[FilterTile]:
+    """Return the filters of a bank as tiles.
+
+    Args:
+        bank: the filters, or a summary of them.
+        first: the index of the first one on the sheet.
+        shape: (filter_height, filter_width, input_channels) of the filters themselves.
+        summary: what of their input channels `bank` holds, or None.
+    """
     kind: Literal["color", "gray", "strip"] = "strip"
     if bank.input_channels in (1, 3):
         kind = "gray" if bank.input_channels == 1 else "color"
@@ -94,6 +107,8 @@ def filter_tiles(bank: FilterBank, first: int) -> list[FilterTile]:
             weights=bank.weights[..., position],
             name=bank.names[position],
             bias=float(bank.bias[position]),
+            shape=shape,
+            summary=summary,
             cells=_cells(bank, position),
         )
         for position in range(bank.filters)

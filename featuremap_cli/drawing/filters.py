@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from featuremap_cli.drawing.page import Heading, Measures, Sheet
 from featuremap_cli.drawing.palette import colormap
 from featuremap_cli.drawing.scaling import SharedLimits, shared_limits
 from featuremap_cli.drawing.style import SheetStyle
-from featuremap_cli.drawing.text import line_height
+from featuremap_cli.drawing.summary import Summary, summarize_bank
 from featuremap_cli.errors import UsageError
 
 _COLUMN_WIDTH, _LARGEST_TILE, _SMALLEST_TILE = 1100, 320, 120
@@ -118,7 +118,9 @@ class FilterView:
         return tuple(lines)
 
 
-def draw_filters(banks: Sequence[FilterBank], style: SheetStyle, title: str, detail: str = "") -> Sheet:
+def draw_filters(
+    banks: Sequence[FilterBank], style: SheetStyle, title: str, detail: str = "", summary: Summary | None = None
+) -> Sheet:
     """Return a sheet of filters.
 
     Three input channels make a color tile for each filter, from its own minimum to its maximum (Krizhevsky et al.,
@@ -132,11 +134,13 @@ def draw_filters(banks: Sequence[FilterBank], style: SheetStyle, title: str, det
         style: how they are drawn.
         title: the first line: what and of what, in parts separated by middle dots.
         detail: a last part for the second line.
+        summary: one tile instead of a strip: `mean` or `max` over the input channels, or `pca`, their first three
+            principal components in color.
 
     Raises:
         UsageError: no filter, an unknown colormap, or a selection that does not fit.
     """
-    view = view_filters(banks, style)
+    view = view_filters(banks, style, summary)
     bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
     labels = tuple(view.label(tile) for tile in view.drawn)
     order = Order(
@@ -147,8 +151,10 @@ def draw_filters(banks: Sequence[FilterBank], style: SheetStyle, title: str, det
         heading=Heading(title, (*view.describe(), detail), any(tile.extent.unreal for tile in view.drawn)),
         labels=labels if style.labels else (),
         bar=bar.texts if bar is not None else (),
-        enlarge_below=0,
+        enlarge=False,
     )
+    grid = lay_out(order)
+    order = replace(order, size=_filled(view.drawn, grid.tile), tile="full")
     grid = lay_out(order)
     canvas = color_canvas(grid.width, grid.height)
     order.heading.draw(canvas, grid.measures, grid.width - 2 * grid.measures.margin)
@@ -165,7 +171,7 @@ def draw_filters(banks: Sequence[FilterBank], style: SheetStyle, title: str, det
     return Sheet(canvas.picture(), view.text(), view.shown, len(view.tiles), view.notes())
 
 
-def view_filters(banks: Sequence[FilterBank], style: SheetStyle) -> FilterView:
+def view_filters(banks: Sequence[FilterBank], style: SheetStyle, summary: Summary | None = None) -> FilterView:
     """Return which filters a sheet shows and with which limits.
 
     Raises:
@@ -173,7 +179,9 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle) -> FilterView:
     """
     tiles: list[FilterTile] = []
     for bank in banks:
-        tiles += filter_tiles(bank, len(tiles))
+        drawn = bank if summary is None else summarize_bank(bank, summary)
+        summarized = summary if drawn is not bank else None
+        tiles += filter_tiles(drawn, len(tiles), bank.weights.shape[:3], summarized)
     source = " ".join(dict.fromkeys(bank.source for bank in banks))
     if not tiles or any(tile.weights.size == 0 for tile in tiles):
         raise UsageError(f"{source or 'filters'}: expected at least one filter with weights, got none")
@@ -189,9 +197,7 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle) -> FilterView:
 def _columns(view: FilterView) -> int:
     """Return how many filters stand in a row."""
     if any(tile.kind == "strip" for tile in view.drawn):
-        height, width = _room(view)
-        measures = Measures.at(2)
-        return default_columns(len(view.shown), (height + line_height(measures.label) + measures.gap, width))
+        return default_columns(len(view.shown), _room(view))
     return default_columns(len(view.shown), (1, 1))
 
 
@@ -207,9 +213,15 @@ def _room(view: FilterView) -> tuple[int, int]:
     return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 
+def _filled(tiles: Sequence[FilterTile], room: tuple[int, int]) -> tuple[int, int]:
+    """Return how much (height, width) of the room for a tile the filters fill, enlarged by whole factors."""
+    sizes = [tile.size(factor) if (factor := tile.factor(room)) else room for tile in tiles]
+    return max(height for height, _ in sizes), max(width for _, width in sizes)
+
+
 def _sizes(tiles: Sequence[FilterTile]) -> str:
     """Return the sizes of filters in words: `of 11 x 11 x 3`, or for several sizes `from 3 x 3 to 7 x 7`."""
-    shapes = sorted({tile.weights.shape[: 2 if tile.kind == "gray" else 3] for tile in tiles}, key=np.prod)
+    shapes = sorted({tile.shape[: 2 if tile.shape[2] == 1 else 3] for tile in tiles}, key=np.prod)
     words = [" x ".join(map(str, shape)) for shape in shapes]
     return f"of {words[0]}" if len(words) == 1 else f"from {words[0]} to {words[-1]}"
 
@@ -217,6 +229,9 @@ def _sizes(tiles: Sequence[FilterTile]) -> str:
 def _channel_words(tiles: Sequence[FilterTile]) -> tuple[str, ...]:
     """Return how many input channels are drawn of strips that do not show all."""
     most = max((tile.weights.shape[2] for tile in tiles if tile.kind == "strip"), default=0)
+    summaries = {tile.summary for tile in tiles if tile.summary}
+    if summaries:
+        return (f"{summaries.pop()} of all input channels",)
     if most == 0:
         return ()
     if most > MOST_CHANNELS:

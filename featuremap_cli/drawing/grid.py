@@ -17,6 +17,9 @@ SMALL = 64
 LARGEST_SHEET = 178_956_970
 
 _SMALLEST_TILE, _LARGEST_ENLARGED = 128, 448
+_SMALLEST_SCALE = 1e-4
+# from here on columns are so many that type and gaps stop growing with the sheet
+_CROWDED = 16
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,7 @@ class Order:
         labels: one a tile, or none at all.
         bar: the texts beside the color bar; none without a bar.
         image_size: (height, width) of the input image where the sheet shows it.
-        enlarge_below: what is smaller than this, on its longer side, is enlarged.
-        cell: the least number of pixels on the sheet for one of `size`, where text has to fit into it.
+        enlarge: whether what is smaller than 64 pixels is enlarged.
     """
 
     count: int
@@ -44,8 +46,7 @@ class Order:
     labels: tuple[Label, ...] = ()
     bar: tuple[str, ...] = ()
     image_size: tuple[int, int] | None = None
-    enlarge_below: int = SMALL
-    cell: int = 1
+    enlarge: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,13 @@ def lay_out(order: Order) -> Grid:
     Raises:
         UsageError: the sheet would have more pixels than image viewers open.
     """
-    grid = _Planner(order, Measures.at(1)).plan()
+    grid = _Planner(order, 1.0).plan()
     small, large = 1.0, grid.width / REFERENCE_WIDTH
-    while order.tile != "auto" and _Planner(order, Measures.at(large)).plan().width > large * REFERENCE_WIDTH:
+    while order.tile != "auto" and _Planner(order, large).plan().width > large * REFERENCE_WIDTH:
         large *= 1.25
     while large - small > 0.03 * small:
         unit = (small + large) / 2
-        grid = _Planner(order, Measures.at(unit)).plan()
+        grid = _Planner(order, unit).plan()
         small, large = (unit, large) if grid.width > unit * REFERENCE_WIDTH else (small, unit)
     if grid.width * grid.height > LARGEST_SHEET:
         raise UsageError(
@@ -138,23 +139,28 @@ def default_columns(count: int, size: tuple[int, int]) -> int:
     if 1 / 2 <= width / height <= 2:
         return count if count <= 3 else math.ceil(math.sqrt(count))
     wish = math.log(1.25)
+    strip = line_height(Measures.at(1).label)
 
     def distance(columns: int) -> float:
-        return abs(math.log(columns * width / (math.ceil(count / columns) * height)) - wish)
+        return abs(math.log(columns * width / (math.ceil(count / columns) * (height + strip))) - wish)
 
     return min(range(1, count + 1), key=distance)
 
 
 @dataclass(frozen=True)
 class _Planner:
-    """One round of planning, at given measures."""
+    """One round of planning, at one size of type: `unit` times that of a sheet of the reference width."""
 
     order: Order
-    measures: Measures
+    unit: float
 
     @property
     def columns(self) -> int:
         return min(self.order.count, self.order.columns or default_columns(self.order.count, self.order.size))
+
+    @property
+    def measures(self) -> Measures:
+        return Measures.at(self.unit, crowding=max(1.0, self.columns / _CROWDED))
 
     @property
     def rows(self) -> int:
@@ -174,7 +180,7 @@ class _Planner:
 
     def plan(self) -> Grid:
         tile, factor = self.tile_size()
-        letters = lettering(self.order.labels, self.measures, tile[1]) if self.order.labels else None
+        letters = self.letters(tile[1]) if self.order.labels else None
         cell_width = tile[1]
         if letters is not None:
             cell_width = max(cell_width, widest(tuple(label.index for label in self.order.labels), letters.size))
@@ -225,17 +231,9 @@ class _Planner:
 
     def tile_size(self) -> tuple[tuple[int, int], int]:
         """Return the (height, width) of a tile and the factor by which pixels are enlarged in it."""
-        height, width = self.order.size
-        if isinstance(self.order.tile, tuple):
-            fit = min(self.order.tile[0] / width, self.order.tile[1] / height)
-            return _scaled(self.order.size, fit, int(fit))
         room = self.room() if self.order.tile == "auto" else math.inf
-        longer = max(height, width)
-        factor = 1
-        if longer < self.order.enlarge_below:
-            wished = max(_SMALLEST_TILE, min(_LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns))
-            factor = max(wished // longer, self.order.cell)
-        return _scaled(self.order.size, room, int(min(factor, room)))
+        wished = max(_SMALLEST_TILE, min(_LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns))
+        return fit_tile(self.order.size, self.order.tile, room, wished if self.order.enlarge else 1)
 
     def room(self) -> float:
         """Return the greatest scale at which the sheet stays within the limit of `auto`."""
@@ -246,14 +244,40 @@ class _Planner:
         if self.order.image_size is not None:
             across -= 3 * gap
             wide += self.image_tiles * height * self.order.image_size[1] / self.order.image_size[0]
-        lines = (2 if any(label.remarks != ("",) for label in self.order.labels) else 1) if self.order.labels else 0
-        strip = lines * line_height(self.measures.label) + self.measures.label // 4 if lines else 0
-        heading = self.order.heading.height(self.measures, AUTO_LIMIT - 2 * margin)
-        down = AUTO_LIMIT - 2 * margin - heading - self.rows * (strip + gap)
-        return max(1e-4, min(across / wide, down / (self.rows * height)))
+        scale = max(_SMALLEST_SCALE, across / wide)
+        down = AUTO_LIMIT - 2 * margin - self.order.heading.height(self.measures, AUTO_LIMIT - 2 * margin)
+        # labels take the more height the narrower their tiles are, so the first answer may still be too great
+        for _ in range(2):
+            strip = self.letters(int(width * scale)).height if self.order.labels else 0
+            scale = min(scale, max(_SMALLEST_SCALE, (down / self.rows - strip - gap) / height))
+        return scale
+
+    def letters(self, tile_width: int) -> Lettering:
+        """Return how labels are set below tiles of a width."""
+        return lettering(self.order.labels, self.measures, tile_width)
 
 
-def _scaled(size: tuple[int, int], fit: float, factor: int) -> tuple[tuple[int, int], int]:
-    if factor >= 1:
-        return (size[0] * factor, size[1] * factor), factor
-    return (max(1, int(size[0] * fit)), max(1, int(size[1] * fit))), 1
+def fit_tile(size: tuple[int, int], tile: Tile, room: float, wished: int) -> tuple[tuple[int, int], int]:
+    """Return the (height, width) of a tile, and the whole factor by which pixels are enlarged in it, at least 1.
+
+    Args:
+        size: (height, width) of what it shows.
+        tile: as asked for; a box is filled as far as whole factors go, and what is larger is reduced into it.
+        room: the greatest scale that the sheet has room for.
+        wished: small maps are enlarged to about so many pixels on their longer side; maps of 64 pixels and more to 256
+            at the most, so that a few of them fill a slide and larger ones stay as they are.
+    """
+    longer = max(size)
+    if isinstance(tile, tuple):
+        scale = min(tile[0] / size[1], tile[1] / size[0])
+    else:
+        wished = wished if longer < SMALL else min(wished, 4 * SMALL)
+        scale = min(room, max(1, wished // longer))
+    if scale >= 1:
+        return (size[0] * int(scale), size[1] * int(scale)), int(scale)
+    return (max(1, int(size[0] * scale)), max(1, int(size[1] * scale))), 1
+
+
+def single_tile(size: tuple[int, int], tile: Tile) -> tuple[tuple[int, int], int]:
+    """Return what `fit_tile` does for a map that is a picture of its own."""
+    return fit_tile(size, tile, AUTO_LIMIT / max(size) if tile == "auto" else math.inf, _LARGEST_ENLARGED)

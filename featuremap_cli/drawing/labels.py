@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from featuremap_cli.drawing.canvas import SOFT, Canvas
 from featuremap_cli.drawing.extents import Extent
 from featuremap_cli.drawing.numerals import short, value_range
-from featuremap_cli.drawing.page import Measures
+from featuremap_cli.drawing.page import SMALLEST_TYPE, Measures
 from featuremap_cli.drawing.text import line_height, shorten, text_width
 
 _SPACE = "   "
-_SMALLEST = 13
+_ROOMY = 4
 
 
 @dataclass(frozen=True)
@@ -89,18 +89,21 @@ def lettering(labels: Sequence[Label], measures: Measures, width: int) -> Letter
     ranges. A word such as `constant 0.12` is shortened only where no setting has room for it. Where even the index is
     too wide, the type gets smaller still, down to 13 pixels on the sheet itself.
     """
-    full, small = measures.label, max(_SMALLEST, round(measures.label * 13 / 15))
+    full, small = measures.label, max(SMALLEST_TYPE, round(measures.label * 13 / 15))
     wordings = max((len(label.remarks) for label in labels if not label.word), default=1)
     with_ranges = [Lettering(full, 1, 0)]
     with_ranges += [Lettering(size, 2, wording) for size in (full, small) for wording in range(wordings - 1)]
-    without = [Lettering(full, lines, wordings - 1) for lines in (1, 2)]
+    # on tiny tiles a second line would take more room than the tile, for the sake of a few words
+    without = [Lettering(full, lines, wordings - 1) for lines in ((1, 2) if width >= _ROOMY * full else (1,))]
+    if all(label.remarks == ("",) for label in labels):
+        with_ranges, without = [], []
     for options in (with_ranges, without):
         for whole_words in (True, False):
             for option in options:
                 if all(_fits(option, label, width, whole_words) for label in labels):
                     return option
     index_width = max((text_width(label.index, full) for label in labels), default=0)
-    size = full if index_width <= width else max(_SMALLEST, full * width // max(1, index_width))
+    size = full if index_width <= width else max(SMALLEST_TYPE, full * width // max(1, index_width))
     return Lettering(size, 1, wordings - 1)
 
 

@@ -15,7 +15,7 @@ from featuremap_cli.drawing.text import line_height
 
 def draw_silent_mark(canvas: Canvas, box: Box, label_size: int) -> None:
     """Draw the empty-set sign in the middle of a tile, on white paper so that it shows on any color."""
-    side = min(box.width, box.height, max(line_height(label_size), min(box.width, box.height) // 5))
+    side = min(box.width, box.height, max(line_height(label_size), min(box.width, box.height) // 8))
     left, top = box.left + (box.width - side) // 2, box.top + (box.height - side) // 2
     mark, disc = _empty_set(side)
     below = canvas.pixels[top : top + side, left : left + side].copy()

@@ -14,6 +14,7 @@ from featuremap_cli.drawing.text import line_height, shorten_parts, text_width, 
 # a sheet is legible when shown 1,200 pixels wide; everything on it grows with its width from there on
 REFERENCE_WIDTH = 1200
 SMALLEST_WIDTH = 720
+SMALLEST_TYPE = 13
 MISSING_WORDS = "NaN or infinite"
 
 
@@ -56,14 +57,17 @@ class Measures:
     line: int
 
     @classmethod
-    def at(cls, unit: float) -> Measures:
-        """Return the sizes for a sheet of `unit` times the reference width."""
+    def at(cls, unit: float, crowding: float = 1.0) -> Measures:
+        """Return the sizes for a sheet of `unit` times the reference width.
+
+        `crowding` above 1 makes labels and gaps smaller by so much, for sheets of very many tiles.
+        """
         return cls(
             title=round(23 * unit),
             detail=round(17 * unit),
-            label=round(15 * unit),
+            label=max(SMALLEST_TYPE, round(15 * unit / crowding)),
             margin=round(24 * unit),
-            gap=round(8 * unit),
+            gap=max(3, round(8 * unit / crowding)),
             line=max(1, round(unit)),
         )
 

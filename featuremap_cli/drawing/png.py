@@ -51,7 +51,8 @@ def _indexed(picture: Image.Image) -> Image.Image:
         return picture
     # four bytes a pixel are one number, so that a color is found by one search
     packed = np.asarray(picture.convert("RGBA")).view("<u4")[..., 0]
-    colors = np.array([(*color, 255) for _, color in found], np.uint8)
+    colors = np.full((len(found), 4), 255, np.uint8)
+    colors[:, :3] = [color for _, color in found]
     keys = colors.view("<u4")[:, 0]
     order = np.argsort(keys)
     result = Image.fromarray(np.searchsorted(keys[order], packed).astype(np.uint8))

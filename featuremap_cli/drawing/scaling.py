@@ -152,7 +152,7 @@ def _words(scale: Scale, low: float, high: float, clipped: float) -> str:
     if scale.kind == "layer":
         return f"one scale for all tiles{middle}"
     if scale.kind == "symmetric":
-        return "one symmetric scale for all tiles, zero in the middle"
+        return "one symmetric scale, zero in the middle"
     lost = f"{_percent(clipped)} of pixels clipped"
     if scale.kind == "percentile":
         return f"one scale, {scale.low:g}% to {scale.high:g}%{middle}, {lost}"

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
+from PIL.Image import Image as Picture
 
 from featuremap_cli.arrays import FeatureMaps, Image
 from featuremap_cli.drawing.canvas import SOFT, Canvas, indexed_canvas
@@ -14,17 +15,15 @@ from featuremap_cli.drawing.color_bar import ColorBar
 from featuremap_cli.drawing.extents import Extent, measure
 from featuremap_cli.drawing.grid import Box, Grid, Order, lay_out
 from featuremap_cli.drawing.input_image import input_colors, input_indices, input_words
-from featuremap_cli.drawing.labels import map_label
+from featuremap_cli.drawing.labels import Label, map_label
 from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.page import Heading, Sheet
 from featuremap_cli.drawing.palette import FLAT, MISSING, Palette, sheet_palette
 from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
 from featuremap_cli.drawing.scaling import Levels, SharedLimits, shared_limits, to_levels
 from featuremap_cli.drawing.style import SheetStyle
-from featuremap_cli.drawing.text import shorten
+from featuremap_cli.drawing.text import shorten, text_width
 from featuremap_cli.errors import UsageError
-
-__all__ = ["MapView", "Sheet", "draw_maps", "view_maps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,30 +123,43 @@ def draw_maps(maps: FeatureMaps, style: SheetStyle, title: str, image: Image | N
         UsageError: an unknown colormap, a selection that does not fit, or a sheet too large to open.
     """
     view = view_maps(maps, style)
-    palette = sheet_palette(style.cmap, input_colors(image) if image is not None else None)
     labels = tuple(
         map_label(index, maps.names[index], view.extents[index], with_range=view.limits is None) for index in view.shown
     )
+    heading = Heading(title, (*describe(view), detail), bool(view.missing))
+    return Sheet(draw_view(view, labels, heading, image), view.text(), view.shown, maps.filters, view.notes())
+
+
+def draw_view(view: MapView, labels: tuple[Label, ...], heading: Heading, image: Image | None) -> Picture:
+    """Return the picture of a sheet, mode P.
+
+    Args:
+        view: the maps and how they are scaled.
+        labels: one for each map shown.
+        heading: the lines above.
+        image: the input image, or None.
+    """
+    palette = sheet_palette(view.style.cmap, input_colors(image) if image is not None else None)
     bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
     order = Order(
         count=len(view.shown),
-        size=maps.size,
-        tile=style.tile,
-        columns=style.columns,
-        heading=Heading(title, (*describe(view), detail), bool(view.missing)),
-        labels=labels if style.labels else (),
+        size=view.maps.size,
+        tile=view.style.tile,
+        columns=view.style.columns,
+        heading=heading,
+        labels=labels if view.style.labels else (),
         bar=bar.texts if bar is not None else (),
         image_size=(image.height, image.width) if image is not None else None,
     )
     grid = lay_out(order)
     canvas = indexed_canvas(grid.width, grid.height, palette)
-    order.heading.draw(canvas, grid.measures, grid.width - 2 * grid.measures.margin)
+    heading.draw(canvas, grid.measures, grid.width - 2 * grid.measures.margin)
     if image is not None and grid.image is not None:
         _draw_image(canvas, grid, grid.image, image, palette)
     if bar is not None and grid.bar is not None:
         bar.draw(canvas, grid.bar, grid.measures, np.arange(palette.levels, dtype=np.uint8))
     _draw_tiles(canvas, grid, view, order, palette.levels)
-    return Sheet(canvas.picture(), view.text(), view.shown, maps.filters, view.notes())
+    return canvas.picture()
 
 
 def describe(view: MapView) -> tuple[str, ...]:
@@ -165,10 +177,7 @@ def describe(view: MapView) -> tuple[str, ...]:
 def _draw_image(canvas: Canvas, grid: Grid, box: Box, image: Image, palette: Palette) -> None:
     canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
     canvas.paste(input_indices(image, box.height, box.width, palette.image_start), box.left, box.top)
-    if grid.lettering is not None:
-        size = grid.lettering.size
-        caption = shorten(input_words(image), size, box.width)
-        canvas.write(caption, box.left, box.top + box.height + size // 4, size, SOFT)
+    draw_caption(canvas, grid, input_words(image), box)
 
 
 def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, order: Order, levels: int) -> None:
@@ -180,3 +189,11 @@ def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, order: Order, levels:
             draw_silent_mark(canvas, box, grid.measures.label)
         if grid.lettering is not None:
             grid.lettering.draw(canvas, order.labels[position], box.left, box.top + box.height, grid.label_width)
+
+
+def draw_caption(canvas: Canvas, grid: Grid, text: str, box: Box) -> None:
+    """Write a caption below `box`, set as the labels are, if the sheet has labels and most of it fits."""
+    if grid.lettering is not None:
+        size = grid.lettering.size
+        if text_width(text, size) <= 2 * box.width:
+            canvas.write(shorten(text, size, box.width), box.left, box.top + box.height + size // 4, size, SOFT)

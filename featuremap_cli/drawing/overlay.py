@@ -1,0 +1,146 @@
+"""Feature maps laid over the image that made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featuremap_cli.arrays import FeatureMaps, Float32, Image
+from featuremap_cli.drawing.canvas import Canvas, color_canvas
+from featuremap_cli.drawing.color_bar import ColorBar
+from featuremap_cli.drawing.grid import Order, lay_out
+from featuremap_cli.drawing.input_image import input_picture
+from featuremap_cli.drawing.labels import map_label
+from featuremap_cli.drawing.marks import draw_silent_mark
+from featuremap_cli.drawing.page import Heading, Sheet
+from featuremap_cli.drawing.palette import MISSING_COLOR, colormap
+from featuremap_cli.drawing.resampling import reduce_by_area
+from featuremap_cli.drawing.scaling import to_levels
+from featuremap_cli.drawing.sheet import MapView, describe, view_maps
+from featuremap_cli.drawing.style import SheetStyle
+
+_LEVELS = 255
+_POSITIVE, _NEGATIVE = (215, 25, 28), (26, 82, 200)
+_MOST_OPAQUE = 0.85
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+# the image is drawn in the upper part of the grays, so that ink on its dark parts still shows
+_DARKEST, _CONTRAST = 70.0, 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """The transparent film of one scale: for each level a color and how opaque it is.
+
+    Attributes:
+        colors: float32 (levels + 1, 3), 0 to 255; the last is that of NaN and infinite values.
+        opacity: float32 (levels + 1,), 0 to 1.
+    """
+
+    colors: Float32
+    opacity: Float32
+
+    def over(self, gray: Float32, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return RGB, uint8 (height, width, 3): `levels` (height, width) laid over `gray` (height, width), 0 to 255."""
+        opacity = self.opacity[levels][..., np.newaxis]
+        mixed = gray[..., np.newaxis] * (1 - opacity) + self.colors[levels] * opacity
+        laid: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
+        return laid
+
+
+def draw_overlay(maps: FeatureMaps, style: SheetStyle, title: str, image: Image, detail: str = "") -> Sheet:
+    """Return a sheet of maps over their image: the stronger the value, the more of its color covers the gray image.
+
+    Opacity is straight in the value: none at zero where a scale has both signs, else at its lower end. With the gray
+    colormap positive values are red and negative ones blue; any other colormap gives its own colors. Each map is
+    stretched over the whole image, with sharp pixels.
+
+    Args:
+        maps: the layer; its maps are float32 (filters, height, width).
+        style: how it is drawn; tile sizes are those of the image.
+        title: the first line.
+        image: what the maps lie over.
+        detail: a last part for the second line.
+
+    Raises:
+        UsageError: an unknown colormap, a selection that does not fit, or a sheet too large to open.
+    """
+    view = view_maps(maps, style)
+    bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
+    labels = tuple(
+        map_label(index, maps.names[index], view.extents[index], with_range=view.limits is None) for index in view.shown
+    )
+    order = Order(
+        count=len(view.shown),
+        size=(image.height, image.width),
+        tile=style.tile,
+        columns=style.columns,
+        heading=Heading(title, (*describe(view), _words(view), detail), bool(view.missing)),
+        labels=labels if style.labels else (),
+        bar=bar.texts if bar is not None else (),
+    )
+    grid = lay_out(order)
+    canvas = color_canvas(grid.width, grid.height)
+    order.heading.draw(canvas, grid.measures, grid.width - 2 * grid.measures.margin)
+    gray = input_picture(image, *grid.tile) @ _LUMINANCE * _CONTRAST + _DARKEST
+    if bar is not None and grid.bar is not None:
+        film = _film((bar.low, bar.high), style.cmap)
+        paper = np.full((_LEVELS, 1), 255.0, np.float32)
+        bar.draw(
+            canvas, grid.bar, grid.measures, film.over(paper, np.arange(_LEVELS, dtype=np.uint8)[:, np.newaxis])[:, 0]
+        )
+    for position, index in enumerate(view.shown):
+        box = grid.box(position)
+        canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
+        _draw_tile(canvas, view, index, gray, (box.left, box.top))
+        if view.extents[index].silent:
+            draw_silent_mark(canvas, box, grid.measures.label)
+        if grid.lettering is not None:
+            grid.lettering.draw(canvas, labels[position], box.left, box.top + box.height, grid.label_width)
+    return Sheet(canvas.picture(), view.text(), view.shown, maps.filters, view.notes())
+
+
+def _draw_tile(canvas: Canvas, view: MapView, index: int, gray: Float32, place: tuple[int, int]) -> None:
+    limits = _limits(view, index)
+    levels = to_levels(_stretched(view.maps.maps[index], *gray.shape), *limits, _LEVELS, missing=_LEVELS)
+    canvas.paste(_film(limits, view.style.cmap).over(gray, levels), *place)
+
+
+def _limits(view: MapView, index: int) -> tuple[float, float]:
+    """Return the limits of one map; of its own range too, zero is in the middle where both signs occur."""
+    low, high = view.limits_of(index)
+    if view.limits is None and low < 0 < high:
+        return -max(-low, high), max(-low, high)
+    return low, high
+
+
+def _film(limits: tuple[float, float], cmap: str) -> Film:
+    """Return the film for a scale with these limits."""
+    low, high = limits
+    values = np.linspace(low, high, _LEVELS)
+    strongest = max(abs(low), abs(high)) if low < 0 < high else high - low
+    strength = np.abs(values) if low < 0 < high else values - low
+    opacity = _MOST_OPAQUE * strength / strongest if strongest > 0 else np.zeros(_LEVELS)
+    if cmap == "gray":
+        signs = (values < 0)[:, np.newaxis] if low < 0 < high else np.zeros((_LEVELS, 1), bool)
+        colors = np.where(signs, _NEGATIVE, _POSITIVE)
+    else:
+        colors = colormap(cmap, _LEVELS)
+    return Film(np.vstack([colors, MISSING_COLOR]).astype(np.float32), np.append(opacity, 1).astype(np.float32))
+
+
+def _stretched(values: Float32, height: int, width: int) -> Float32:
+    """Return a map at the tile's size: area averages in the direction it shrinks, sharp pixels where it grows."""
+    reduced = reduce_by_area(values, min(height, values.shape[0]), min(width, values.shape[1]))
+    rows = np.arange(height) * reduced.shape[0] // height
+    columns = np.arange(width) * reduced.shape[1] // width
+    stretched: Float32 = reduced[rows[:, np.newaxis], columns]
+    return stretched
+
+
+def _words(view: MapView) -> str:
+    if view.style.cmap != "gray":
+        return "the stronger, the more opaque"
+    signed = any(view.limits_of(index)[0] < 0 < view.limits_of(index)[1] for index in view.shown)
+    return "red positive, blue negative, the stronger the more opaque" if signed else "the stronger, the redder"
