@@ -125,6 +125,19 @@ class Manifest:
             entry = parse_entry(file.readline())
         return entry if entry is not None and (entry.job, entry.stem) == (job, stem) else None
 
+    def entries(self) -> Iterator[Entry]:
+        """Yield the last entry of each image, in the order in which they were written; lines that cannot be read are
+        left out."""
+        if not len(self):
+            return
+        is_last = np.append(self._keys[1:] != self._keys[:-1], True)
+        with self.path.open("rb") as file:
+            for place in np.sort(self._places[is_last]):
+                file.seek(int(place))
+                entry = parse_entry(file.readline())
+                if entry is not None:
+                    yield entry
+
     def append(self, entry: Entry) -> None:
         """Add a line, in one write.
 

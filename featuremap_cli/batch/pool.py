@@ -100,12 +100,8 @@ class Pool:
             _hang_up(worker.process.stdin)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         for worker in self._workers:
-            try:
-                worker.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-                worker.process.wait()
-                self._clean_up_after(worker)
+            _end(worker.process, max(0.0, deadline - time.monotonic()))
+            self._clean_up_after(worker)
         for listener in self._listeners:
             listener.join(_PATIENCE_SECONDS)
         finished: list[Finished] = []
@@ -194,7 +190,7 @@ class Pool:
         self._workers.remove(worker)
         _hang_up(worker.process.stdin)
         _hang_up(worker.process.stdout)
-        how = _how_it_ended(worker.process.wait())
+        how = _how_it_ended(_end(worker.process, _PATIENCE_SECONDS))
         if self._fatal:
             return []
         self._clean_up_after(worker)
@@ -218,6 +214,15 @@ class Pool:
             stem = worker.tasks[index].stem
             self._folder.remove_stale(stem.rpartition("/")[0])
             self._folder.remove_stale(stem)
+
+
+def _end(process: subprocess.Popen[bytes], patience: float) -> int:
+    """The exit code of a process that should end by itself, and is killed where it does not."""
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _how_it_ended(code: int) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from featuremap_cli import __version__
 from featuremap_cli.batch.engines import Engine
 from featuremap_cli.batch.fingerprint import digest_of_image, digest_of_options, stamp_of
 from featuremap_cli.batch.interruption import interruptible
@@ -23,6 +22,7 @@ from featuremap_cli.batch.record import Record
 from featuremap_cli.batch.starting import engine_for
 from featuremap_cli.errors import ImageError, OutputError
 from featuremap_cli.sources.locations import ImageLocation, MissingImage
+from featuremap_cli.version import __version__
 
 # Finished images that wait for an earlier one before they are told.
 _MOST_WAITING = 256
