@@ -18,8 +18,8 @@ LARGEST_SHEET = 178_956_970
 
 _SMALLEST_TILE, _LARGEST_ENLARGED = 128, 448
 _SMALLEST_SCALE = 1e-4
-# from here on columns are so many that type and gaps stop growing with the sheet
-_CROWDED = 16
+# from here on columns or rows are so many that type and gaps stop growing with the sheet
+_CROWDED, _CROWDED_ROWS = 16, 24
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def default_columns(count: int, size: tuple[int, int]) -> int:
     """Return how many columns make a grid a little wider than high.
 
     Up to three tiles stand in one row. 64 are 8 x 8. Tiles more than twice as long in one direction than in the other
-    are counted by the shape of the whole grid instead.
+    are counted by the shape of the whole grid with its labels instead.
 
     Args:
         count: tiles.
@@ -142,7 +142,8 @@ def default_columns(count: int, size: tuple[int, int]) -> int:
     strip = line_height(Measures.at(1).label)
 
     def distance(columns: int) -> float:
-        return abs(math.log(columns * width / (math.ceil(count / columns) * (height + strip))) - wish)
+        scale = min(1.0, AUTO_LIMIT / (columns * width))
+        return abs(math.log(columns * width * scale / (math.ceil(count / columns) * (height * scale + strip))) - wish)
 
     return min(range(1, count + 1), key=distance)
 
@@ -160,7 +161,7 @@ class _Planner:
 
     @property
     def measures(self) -> Measures:
-        return Measures.at(self.unit, crowding=max(1.0, self.columns / _CROWDED))
+        return Measures.at(self.unit, crowding=max(1.0, self.columns / _CROWDED, self.rows / _CROWDED_ROWS))
 
     @property
     def rows(self) -> int:

@@ -200,9 +200,9 @@ def _block_to_levels(values: Float32, low: float, high: float, levels: int, miss
         lost = ~np.isfinite(work)
         work[lost] = low
     if span > 0:
+        np.clip(work, low, high, out=work)
         np.subtract(work, low, out=work)
         np.multiply(work, (levels - 1) / span, out=work)
-        np.clip(work, 0, levels - 1, out=work)
         np.add(work, 0.5, out=work)
         out[...] = work
     else:
