@@ -46,6 +46,12 @@ class Recorder(Protocol):
     ) -> list[Float32]:
         """What the chosen layers give, as `Network.record` describes it."""
 
+    def cut_to(self, entry: LayerEntry) -> Any:
+        """The network as TensorFlow's function of a batch of images, cut down to this layer's output alone."""
+
+    def is_channels_first(self, entry: LayerEntry) -> bool:
+        """Whether this layer's output has its channels before height and width."""
+
 
 @dataclass(frozen=True, eq=False)
 class Spot:
@@ -99,6 +105,14 @@ class GraphRecorder:
         pruned = self._pruned[key]
         pieces = run_in_pieces(batch, self.image, self.network, lambda images: list(pruned(images)))
         return [self.as_maps(entry, piece, len(batch)) for entry, piece in zip(chosen, pieces, strict=True)]
+
+    def cut_to(self, entry: LayerEntry) -> Any:
+        """See `Recorder.cut_to`."""
+        return self._function.prune(self._function.inputs[self.image.position], [self.tensor(entry, False)])
+
+    def is_channels_first(self, entry: LayerEntry) -> bool:
+        """See `Recorder.is_channels_first`."""
+        return self.spots[entry.index].channels_first
 
     def tensor(self, entry: LayerEntry, before_activation: bool) -> Any:
         """The graph's tensor of this layer.
