@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -12,24 +13,27 @@ from typing import Annotated
 import typer
 
 from featuremap_cli import __version__
-from featuremap_cli.commands.activations import activations
 from featuremap_cli.commands.console import tell
-from featuremap_cli.commands.convolve import convolve
 from featuremap_cli.commands.edge import register
-from featuremap_cli.commands.filters import filters
-from featuremap_cli.commands.kernels import kernels
-from featuremap_cli.commands.networks import networks
 from featuremap_cli.errors import ExitCode
 
-app = typer.Typer(
-    name="featuremap",
-    invoke_without_command=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
-for command in (convolve, filters, activations, kernels, networks):
-    register(app, command)
+# Each command is the function of its name in the module of its name, imported only when it is the one that runs.
+COMMANDS = ("convolve", "filters", "activations", "kernels", "networks")
+
+
+def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
+    """Return the command line with these commands in it."""
+    app = typer.Typer(
+        name="featuremap",
+        invoke_without_command=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(featuremap)
+    for name in names:
+        register(app, getattr(importlib.import_module(f"featuremap_cli.commands.{name}"), name))
+    return app
 
 
 def _show_version(wanted: bool) -> None:
@@ -38,7 +42,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def featuremap(
     context: typer.Context,
     version: Annotated[
@@ -66,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Pillow warns of oddities in files that it reads all the same; what matters to a user is said in a line of ours.
     warnings.filterwarnings("ignore", module="PIL")
     try:
+        app = build_app(_asked_for(sys.argv[1:] if arguments is None else arguments))
         return int(app(arguments, prog_name="featuremap", standalone_mode=False) or ExitCode.DONE)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
@@ -78,3 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader went away (`featuremap ... | head`): end as other programs do, and keep Python from complaining.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def _asked_for(words: Sequence[str]) -> Sequence[str]:
+    """Return the one command that is to run, or all of them where help, completion or a suggestion needs them."""
+    return words[:1] if words and words[0] in COMMANDS else COMMANDS

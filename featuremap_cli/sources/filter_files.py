@@ -105,8 +105,9 @@ def _array_bank(array: NDArray[Any], name: str, path: str) -> FilterBank:
     if array.ndim not in (2, 3, 4):
         raise UsageError(f"{where} has shape {array.shape}: expected {_SHAPES}")
     label = "" if re.fullmatch(r"arr_[0-9]+", name) else name  # numpy.savez's name for an array without one
+    names: tuple[str, ...] = (label,)
     if array.ndim == 2:
-        weights, names = weights[:, :, np.newaxis, np.newaxis], (label,)
+        weights = weights[:, :, np.newaxis, np.newaxis]
     else:
         weights = weights[:, :, np.newaxis, :] if array.ndim == 3 else weights
         names = tuple(f"{label} {index}" if label else "" for index in range(weights.shape[3]))

@@ -30,7 +30,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-c", SAVE, model], check=True, env=quiet)
         featuremap = str(Path(sys.executable).with_name("featuremap"))
         commands = {
-            "featuremap": [featuremap, "filters", f"{model}:conv1_conv", "-o", folder, "--force"],
+            "featuremap": [featuremap, "filters", f"{model}:conv1_conv", "-o", folder],
             "textbook": [sys.executable, str(HERE / "textbook_filters.py"), model, "conv1_conv", picture],
         }
         results: dict[str, list[Run]] = {name: [] for name in commands}
