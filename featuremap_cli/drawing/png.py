@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {"L": 0, "RGB": 2, "P": 3}
 _UP = 2
 _BLOCK_BYTES = 1 << 20
+_ZLIB_HEADER = b"\x78\x01"
+_ADLER_BASE = 65521
 
 
 def encode(picture: Sheet | Image.Image, text: Mapping[str, str]) -> bytes:
@@ -38,7 +42,7 @@ def encode(picture: Sheet | Image.Image, text: Mapping[str, str]) -> bytes:
     if image.mode == "P":
         chunks.append(_chunk(b"PLTE", bytes(image.getpalette("RGB") or [])))
     chunks += [_text_chunk(keyword, value) for keyword, value in text.items()]
-    chunks += [_chunk(b"IDAT", part) for part in _compressed(pixels.reshape(image.height, -1), pixels[0, 0].size)]
+    chunks += [_chunk(b"IDAT", part) for part in _compressed(pixels.reshape(image.height, -1))]
     return b"".join([_SIGNATURE, *chunks, _chunk(b"IEND", b"")])
 
 
@@ -60,19 +64,41 @@ def _indexed(picture: Image.Image) -> Image.Image:
     return result
 
 
-def _compressed(rows: NDArray[np.uint8], pixel_bytes: int) -> Iterator[bytes]:
-    """Yield the compressed image data of `rows` (height, bytes in a row), a block of rows at a time."""
-    coder = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+def _compressed(rows: NDArray[np.uint8]) -> Iterator[bytes]:
+    """Yield the zlib stream of `rows` (height, bytes in a row) in parts.
+
+    Blocks of rows are compressed each by itself, two and more at a time: run-length coding never looks back over a
+    block's beginning, so this costs nothing.
+    """
     count = max(1, _BLOCK_BYTES // rows.shape[1])
-    for top in range(0, rows.shape[0], count):
-        block = rows[top : top + count]
-        filtered = np.empty((block.shape[0], block.shape[1] + 1), np.uint8)
-        filtered[:, 0] = _UP
-        filtered[0, 1:] = block[0] - rows[top - 1] if top else block[0]
-        np.subtract(block[1:], block[:-1], out=filtered[1:, 1:])
-        if part := coder.compress(filtered.data):
+    tops = range(0, rows.shape[0], count)
+    checksum = 1
+    yield _ZLIB_HEADER
+    with ThreadPoolExecutor(min(len(tops), os.cpu_count() or 1)) as pool:
+        for part, own_checksum, length in pool.map(lambda top: _compressed_block(rows, top, count), tops):
             yield part
-    yield coder.flush()
+            checksum = _joined_adler(checksum, own_checksum, length)
+    yield struct.pack(">I", checksum)
+
+
+def _compressed_block(rows: NDArray[np.uint8], top: int, count: int) -> tuple[bytes, int, int]:
+    """Return `count` rows from `top` on as deflated bytes, the Adler-32 of what they hold, and how many those are."""
+    block = rows[top : top + count]
+    filtered = np.empty((block.shape[0], block.shape[1] + 1), np.uint8)
+    filtered[:, 0] = _UP
+    filtered[0, 1:] = block[0] - rows[top - 1] if top else block[0]
+    np.subtract(block[1:], block[:-1], out=filtered[1:, 1:])
+    coder = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    last = top + count >= rows.shape[0]
+    part = coder.compress(filtered.data) + coder.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
+    return part, zlib.adler32(filtered.data), filtered.size
+
+
+def _joined_adler(first: int, second: int, length: int) -> int:
+    """Return the Adler-32 of two byte strings joined, from that of each and the length of the second (RFC 1950)."""
+    low = (first & 0xFFFF) + (second & 0xFFFF) - 1
+    high = (first >> 16) + (second >> 16) + length * ((first & 0xFFFF) - 1)
+    return high % _ADLER_BASE << 16 | low % _ADLER_BASE
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
