@@ -17,7 +17,7 @@ from featuremap_cli.commands.options import BatchOptions
 if TYPE_CHECKING:
     from featuremap_cli.batch.job import Job
     from featuremap_cli.batch.outputs import OutputFolder, Written
-    from featuremap_cli.batch.record import Record
+    from featuremap_cli.batch.record import Record, Tally
     from featuremap_cli.batch.runner import RunSettings
     from featuremap_cli.sources.locations import ImageLocation, MissingImage
 
