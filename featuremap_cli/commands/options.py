@@ -85,8 +85,14 @@ class DrawingOptions:
         str, typer.Option(metavar="NAME", help="gray, or any matplotlib colormap.", rich_help_panel=DRAWING)
     ] = "gray"
     limit: Annotated[
-        str, typer.Option(metavar="N|all", help="How many maps to draw at most.", rich_help_panel=DRAWING)
-    ] = "64"
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="How many maps to draw at most.",
+            show_default="64, or all that --select names",
+            rich_help_panel=DRAWING,
+        ),
+    ] = None
     select: Annotated[
         str | None,
         typer.Option(metavar="0,5,10:20", help="Which maps to draw, by index.", rich_help_panel=DRAWING),
