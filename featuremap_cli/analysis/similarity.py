@@ -23,7 +23,7 @@ ALIKE = 0.99
 _VALUES_AT_A_TIME = 1 << 19
 
 
-def affordable(filters: Sequence[int], memory: int = MEMORY_BYTES) -> list[bool]:
+def affordable(filters: Sequence[int], memory: int) -> list[bool]:
     """Which layers are compared: those with the fewest filters first, as long as their matrices fit into the memory.
 
     Args:

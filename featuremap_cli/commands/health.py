@@ -48,7 +48,8 @@ def health(
     """Measure sparsity, dead filters and NaN over images; fail on thresholds.
 
     Writes `health.png` and `health.csv`, and prints a row a layer (with --json one object for the whole run). A
-    crossed threshold is exit code 8, even where images failed too.
+    crossed threshold is exit code 8, even where images failed too. Every image is measured anew, by one network that
+    uses every core: --force and --jobs change nothing here.
 
     Examples: `featuremap health sample:china sample:flower -m alexnet` |
     `featuremap health photos/ -m model.keras -l all --max-dead 5% --min-sparsity 30%` |
@@ -80,11 +81,8 @@ def health(
     )
     paths = _write(report, job.session, folder, _command(images, network, words))
     _print(report, paths, batch, csv)
-    if not batch.quiet and report.before_activation:
-        tell(
-            "the layers give values below zero and hardly a zero: their activation is a layer of its own, and dead "
-            "filters show there; --layer '*relu*' or all-layers measures it"
-        )
+    for notice in () if batch.quiet else report.notices():
+        tell(notice)
     if report.failed_checks:
         for line in report.failed_checks[:-1]:
             tell(line)

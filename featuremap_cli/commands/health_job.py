@@ -145,11 +145,12 @@ class Measurement:
             self._change(other.changes, other.first)
 
     def _new_states(self, filters: Sequence[int]) -> list[LayerState]:
+        from featuremap_cli.analysis import similarity
         from featuremap_cli.analysis.health import LayerState
-        from featuremap_cli.analysis.similarity import affordable
 
-        sizes = zip(self.layers, filters, affordable(filters), strict=True) if filters else ()
-        return [LayerState(layer, count, compared=compared) for layer, count, compared in sizes]
+        compared = similarity.affordable(filters, similarity.MEMORY_BYTES)
+        sizes = zip(self.layers, filters, compared, strict=True) if filters else ()
+        return [LayerState(layer, count, compared=affordable) for layer, count, affordable in sizes]
 
     def _change(self, sums: Sequence[ChangeSums], first: tuple[int, PreparedInput]) -> None:
         pairs = zip(self.changes, sums, strict=True)

@@ -51,10 +51,18 @@ class HealthReport:
     changes: tuple[LayerChange, ...]
     failed_checks: tuple[str, ...]
 
-    @property
-    def before_activation(self) -> bool:
-        """Whether every layer looks as if its activation were still to come, so that no filter can be seen dead."""
-        return all(layer.zero_fraction < 0.01 and (layer.min or 0.0) < 0 for layer in self.layers)
+    def notices(self) -> Iterator[str]:
+        """Yield what is to be known before the numbers are believed."""
+        if self.images == 1 and any(layer.dead for layer in self.layers):
+            yield "a filter counts as dead here where it is silent on the one image: give more images"
+        if all(layer.zero_fraction < 0.01 and (layer.min or 0.0) < 0 for layer in self.layers):
+            yield (
+                "the layers give values below zero and hardly a zero: their activation is a layer of its own, and dead "
+                "filters show there; --layer '*relu*' or all-layers measures it"
+            )
+        uncompared = [layer.layer for layer in self.layers if not layer.compared]
+        if uncompared:
+            yield f"filters are not compared with each other in {', '.join(uncompared)}: it would take too much memory"
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
@@ -171,7 +179,7 @@ def _faults(layer: LayerHealth, weights: WeightHealth | None) -> Iterator[str]:
     alike = [f"{one.index} as {one.alike[0]} ({one.alike[1]:.3f})" for one in layer.filters if one.alike]
     faults: tuple[tuple[str, Sequence[Any]], ...] = (
         ("give NaN or infinity", unreal),
-        ("dead", layer.dead),
+        ("dead" if layer.images > 1 else "silent on the one image", layer.dead),
         ("saturated", layer.saturated),
         ("respond alike", alike),
         ("have the same weights", [f"{one} as {two}" for one, two in weights.duplicates] if weights else []),

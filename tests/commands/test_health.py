@@ -14,6 +14,7 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from featuremap_cli.analysis import similarity
 from featuremap_cli.networks.builtin import BUILTIN
 
 SAMPLES = ("sample:china", "sample:flower")
@@ -305,6 +306,24 @@ def test_layers_before_their_activation_are_pointed_out(featuremap, photographs)
     assert "their activation is a layer of its own" in ran.err
     small_model().save("model.keras")
     assert "activation" not in featuremap("health", "photos", "-m", "model.keras").err
+
+
+def test_on_one_image_filters_are_silent_rather_than_dead(featuremap, photographs) -> None:
+    model = small_model()
+    change(model, "first", [2, 5], 0.0)
+    model.save("model.keras")
+    one = featuremap("health", "photos/0.png", "-m", "model.keras", "--preprocess", "unit")
+    assert "first: 2 of 8 silent on the one image: 2, 5" in one.out
+    assert "give more images" in one.err
+    assert "give more images" not in featuremap("health", "photos", "-m", "model.keras").err
+
+
+def test_layers_too_wide_to_compare_are_named(featuremap, photographs, monkeypatch) -> None:
+    monkeypatch.setattr(similarity, "MEMORY_BYTES", 8 * 6**2)
+    small_model().save("model.keras")
+    ran = featuremap("health", "photos", "-m", "model.keras", "--json")
+    assert [layer["alike"] is None for layer in json.loads(ran.out)["layers"]] == [True, False]
+    assert "not compared with each other in first" in ran.err
 
 
 def test_dry_run_names_the_files_and_writes_none(featuremap, photographs) -> None:
