@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
@@ -84,7 +84,7 @@ class Description:
         """The rows of the layers with these indices."""
         return tuple(row for row in self.rows if row.record.index in indices)
 
-    def as_json(self, rows: tuple[LayerRow, ...] | None = None) -> dict[str, Any]:
+    def as_json(self, rows: Sequence[LayerRow] | None = None) -> dict[str, Any]:
         """What `--json` prints, with these rows or all of them."""
         return {
             "network": self.graph.name,
@@ -147,11 +147,12 @@ COLUMNS = (
 
 
 def as_cells(row: LayerRow) -> tuple[Any, ...]:
-    """One layer's values under `COLUMNS`; what is not known is empty."""
+    """One layer's values under `COLUMNS`; what is not known is empty, truth is `true` or `false` as in JSON."""
     cells: list[Any] = []
     for key, value in row.as_json().items():
         length = {"output_shape": 3}.get(key, 2 if key in _PAIRS else 1)
-        cells += [""] * length if value is None else value if isinstance(value, list) else [value]
+        shown = str(value).lower() if isinstance(value, bool) else value
+        cells += [""] * length if value is None else value if isinstance(value, list) else [shown]
     return tuple(cells)
 
 

@@ -88,6 +88,11 @@ class LayerRecord:
         """Whether it stands for something that is fed in."""
         return self.facts.reads in (View.PIXELS, View.NOTHING)
 
+    @property
+    def is_spatial(self) -> bool:
+        """Whether it is a convolution or a pool."""
+        return self.window is not None or self.type.startswith("Global")
+
 
 @dataclass(frozen=True)
 class LayerGraph:
