@@ -71,7 +71,9 @@ class _Reader:
         """The records of the whole model."""
         if not is_container(self._model):
             self._note(_image_record(self._shape), None)
-            self._inner_records(self._model, "")
+            counted = self._inner_records(self._model, "")
+            own = LayerFacts(None, self._model.count_params() - counted, None, View.UNKNOWN)
+            self._note(LayerRecord(None, self._model.name, type(self._model).__name__, (), own, None), None)
             return LayerGraph(name, self._shape, tuple(self._records), ())
         tensors = [self._input(place, entry.shape) for place, entry in enumerate(model_inputs(self._model, name))]
         outputs = keras.tree.flatten(self._run(self._model, tensors))

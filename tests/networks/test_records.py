@@ -368,9 +368,10 @@ class Subclassed(keras.Model):
     def __init__(self) -> None:
         super().__init__()
         self.block, self.last = Block(name="block"), layers.Conv2D(4, 3, name="last")
+        self.scale = self.add_weight(shape=())
 
     def call(self, inputs: Any) -> Any:
-        return self.last(self.block(inputs))
+        return self.last(self.block(inputs)) * self.scale
 
 
 def test_subclassed_blocks_and_models_have_their_layers_numbers_but_no_places() -> None:
@@ -381,7 +382,8 @@ def test_subclassed_blocks_and_models_have_their_layers_numbers_but_no_places() 
     for model in (functional, subclassed):
         description = describe(graph_of(model, (9, 9)))
         rows = {row.record.path: row.as_json() for row in description.rows}
-        assert list(rows) == ["block/first", "block/second", "block", "last"]
+        code = [model.name] if model is subclassed else []
+        assert list(rows) == ["block/first", "block/second", "block", "last", *code]
         assert description.totals.parameters == model.count_params()
         assert rows["block/first"]["macs"] == 7 * 7 * 9 * 2
         assert rows["last"]["macs"] == 5 * 5 * 9 * 3 * 4
