@@ -24,11 +24,12 @@ COMMANDS = (
     "activations",
     "anatomy",
     "health",
+    "patches",
+    "project",
     "layers",
     "arithmetic",
     "kernels",
     "networks",
-    "gallery",
 )
 
 
