@@ -30,6 +30,7 @@ COMMANDS = (
     "arithmetic",
     "kernels",
     "networks",
+    "gallery",
 )
 
 
