@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import BatchOptions
+from featuremap_cli.commands.options import BatchOptions, RunOptions
 
 if TYPE_CHECKING:
     from featuremap_cli.batch.job import Job
@@ -47,7 +47,7 @@ def find(images: Sequence[str], batch: BatchOptions) -> Iterator[ImageLocation |
 def run_job(
     job: Job,
     images: Sequence[str],
-    batch: BatchOptions,
+    batch: RunOptions,
     found: Iterable[ImageLocation | MissingImage] | None = None,
     first: First | None = None,
 ) -> None:
@@ -85,6 +85,10 @@ def run_job(
                 give_json(record.as_json())
             elif record.status == "done":
                 _tell_files(record.outputs, batch)
+    if batch.gallery and (progress.tally.done or progress.tally.skipped):
+        from featuremap_cli.commands.gallery import write_gallery
+
+        _tell_files([settings.folder.path(write_gallery(settings.folder).relative)], batch)
     if progress.tally.exit_code:
         raise typer.Exit(progress.tally.exit_code)
 

@@ -221,3 +221,15 @@ def test_a_cut_manifest_shows_what_can_be_read(tmp_path: Path) -> None:
 def test_a_run_without_pictures_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected the folder of a run"):
         write_gallery(OutputFolder(str(tmp_path / "run")))
+
+
+def test_a_run_writes_its_page_when_asked(featuremap) -> None:
+    ran = featuremap("convolve", "sample:china", "missing.jpg", "-k", "box", "-o", "out", "--gallery")
+    assert ran.code == 7
+    assert ran.out.split() == ["out/filters.png", "out/china.maps.png", "out/index.html"]
+    assert "china.maps.png" in Path("out/index.html").read_text()
+
+
+def test_a_run_without_any_result_has_no_page(featuremap) -> None:
+    assert featuremap("convolve", "missing.jpg", "-o", "out", "--gallery").code == 3
+    assert not Path("out").exists()
