@@ -213,7 +213,7 @@ class LayerPatches:
         ]
         if silent:
             named = ", ".join(silent[:8]) + (", ..." if len(silent) > 8 else "")
-            lines.append(f"{path}: {len(silent)} of {shown} filters never fire ({named})")
+            lines.append(f"{path}: filters that never fire: {named} ({len(silent)} of {shown})")
         return tuple(lines)
 
     def _draw_boxes(self) -> Iterator[tuple[str, Sheet]]:
@@ -235,5 +235,5 @@ class LayerPatches:
                 left, top, right, bottom = self._seen(one)
                 spots.append(Spot(one.filter, one.rank, one.value, Window(top, left, bottom, right)))
             title = f"Places · {task.location.name} · {self.session.network.name} {self.watch.entry.path}"
-            details = (f"where filters fire most among {self.images:,} images", "above each: filter, activation, rank")
+            details = (f"where filters fire most, {self.images:,} images seen", "above each: filter, activation, rank")
             yield patches_file(self.watch.entry.path, f"/{task.stem}.png"), draw_boxes(image, spots, title, details)

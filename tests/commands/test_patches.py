@@ -59,7 +59,7 @@ def test_places_values_and_boxes_by_hand(featuremap, dots: None, center: str) ->
     assert [line["value"] for line in found] == pytest.approx([1, 250 / 255, 200 / 255], abs=1e-6)
     # The field of (row, column) is 3 x 3 pixels from (row - 1, column - 1) on, and the crop begins at column 5.
     assert [line["box"] for line in found] == [[16, 10, 19, 13], [4, 0, 7, 3], [12, 4, 15, 7]]
-    assert "conv: 1 of 2 filters never fire (2)" in ran.err
+    assert "conv: filters that never fire: 2 (1 of 2)" in ran.err
 
 
 def test_several_places_of_one_image_do_not_overlap(featuremap, dots: None, center: str) -> None:

@@ -120,3 +120,12 @@ def test_a_box_keeps_its_colors_and_the_rest_is_dimmed() -> None:
     # 20 x 20 and 20 x 20 of twice 40 x 60 pixels; frames take some of what is dimmed.
     assert 0.15 < kept / (kept + dimmed) < 0.3
     assert sheet.shown == (4, 6)
+
+
+def test_all_boxes_of_a_filter_are_on_one_picture() -> None:
+    image = Image(np.full((40, 60, 3), (0.2, 0.4, 0.6), np.float32), "even")
+    apart = [Spot(4, 1, 3.5, Window(0, 0, 10, 10)), Spot(4, 3, 1.0, Window(30, 50, 40, 60))]
+    one, both = (np.asarray(draw_boxes(image, apart[:count], "Places", ()).picture) for count in (1, 2))
+    kept = [int((pixels == (51, 102, 153)).all(axis=2).sum()) for pixels in (one, both)]
+    assert one.shape == both.shape
+    assert kept[1] == pytest.approx(2 * kept[0], rel=0.02)
