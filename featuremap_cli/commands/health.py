@@ -51,10 +51,12 @@ def health(
     crossed threshold is exit code 8, even where images failed too. Every image is measured anew, by one network that
     uses every core: --force and --jobs change nothing here.
 
-    Examples: `featuremap health sample:china sample:flower -m alexnet` |
-    `featuremap health photos/ -m model.keras -l all --max-dead 5% --min-sparsity 30%` |
-    `featuremap health photos/ -m new.keras --compare old.keras` |
-    `featuremap health photos/ -m model.keras --json > baseline.json`
+    Examples:
+
+    - `featuremap health sample:china sample:flower -m alexnet`
+    - `featuremap health photos/ -m model.keras -l all --max-dead 5% --min-sparsity 30%`
+    - `featuremap health photos/ -m new.keras --compare old.keras`
+    - `featuremap health photos/ -m model.keras --json > baseline.json`
     """
     from featuremap_cli.batch.outputs import OutputFolder
     from featuremap_cli.commands.run import find, gather
