@@ -362,7 +362,7 @@ def test_maps_are_named_and_know_their_bank():
     assert maps.names == ("sobel-x", "")
     assert maps.layer == "sobel-x, 1 1 1; 1 1 1; 1 1 1"
     apart = convolve(np.ones((4, 4, 3), np.float32), [sobel, box], Operation(depthwise=True))
-    assert apart.names == ("sobel-x R", "sobel-x G", "sobel-x B", "R", "G", "B")
+    assert apart.names == ("sobel-x R", "sobel-x G", "sobel-x B", "filter 1 R", "filter 1 G", "filter 1 B")
 
 
 @pytest.mark.parametrize(
