@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from featuremap_cli.drawing.canvas import SOFT, Canvas, Pixels, color_canvas
-from featuremap_cli.drawing.grid import AUTO_LIMIT, LARGEST_SHEET
-from featuremap_cli.drawing.page import REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures
+from featuremap_cli.drawing.grid import LARGEST_SHEET
+from featuremap_cli.drawing.page import AUTO_LIMIT, REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures
 from featuremap_cli.drawing.style import Tile
 from featuremap_cli.drawing.text import line_height, text_width
 from featuremap_cli.errors import UsageError

@@ -83,6 +83,17 @@ class FilterTile:
         count = len(self.panels)
         return height * factor, count * width * factor + (count - 1) * PANEL_GAP
 
+    @property
+    def stretches(self) -> bool:
+        """Whether it is one flat area, which needs no whole factor and is drawn as large as its neighbors."""
+        return self.kind != "strip" and self.extent.silent
+
+    def stretched(self, room: tuple[int, int]) -> tuple[int, int]:
+        """Return the (height, width) in pixels of a flat area that fills `room` (height, width) in its proportions."""
+        rows, columns = self.weights.shape[:2]
+        scale = min(room[0] / rows, room[1] / columns)
+        return max(1, round(rows * scale)), max(1, round(columns * scale))
+
     def factor(self, box: tuple[int, int]) -> int:
         """Return the whole factor by which the weights fit into `box` (height, width); 0 where they do not."""
         height, width, _ = map(int, self.weights.shape)
@@ -149,6 +160,8 @@ def draw_filter(canvas: Canvas, tile: FilterTile, box: Box, limits: tuple[float,
     Returns:
         Where it was drawn.
     """
+    if tile.stretches:
+        return _draw_silent(canvas, tile, box, line)
     factor = tile.factor((box.height, box.width))
     height, width = tile.size(factor) if factor else (box.height, box.width)
     left, top = box.left, box.top + box.height - height
@@ -162,6 +175,14 @@ def draw_filter(canvas: Canvas, tile: FilterTile, box: Box, limits: tuple[float,
     if tile.cells is not None and factor and not tile.extent.silent:
         _draw_numbers(canvas, tile.cells, left, top, factor)
     return Box(left, top, width, height)
+
+
+def _draw_silent(canvas: Canvas, tile: FilterTile, box: Box, line: int) -> Box:
+    height, width = tile.stretched((box.height, box.width))
+    place = Box(box.left, box.top + box.height - height, width, height)
+    canvas.frame(place.left, place.top, width, height, line)
+    canvas.paste(np.full((height, width, 3), FLAT_COLOR, np.uint8), place.left, place.top)
+    return place
 
 
 def _picture(weights: Float32, limits: tuple[float, float], cmap: str, flat: bool) -> Pixels:

@@ -12,6 +12,7 @@ from featuremap_cli.arrays import FilterBank
 from featuremap_cli.drawing.canvas import color_canvas
 from featuremap_cli.drawing.choice import choose
 from featuremap_cli.drawing.color_bar import ColorBar
+from featuremap_cli.drawing.columns import default_columns
 from featuremap_cli.drawing.extents import Extent
 from featuremap_cli.drawing.filter_tiles import (
     MOST_CHANNELS,
@@ -20,7 +21,7 @@ from featuremap_cli.drawing.filter_tiles import (
     draw_filter,
     filter_tiles,
 )
-from featuremap_cli.drawing.grid import Order, default_columns, lay_out
+from featuremap_cli.drawing.grid import Order, lay_out
 from featuremap_cli.drawing.labels import Label, map_label
 from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.numerals import same_digits
@@ -154,7 +155,8 @@ def draw_filters(
         enlarge=False,
     )
     grid = lay_out(order)
-    order = replace(order, size=_filled(view.drawn, grid.tile), tile="full")
+    heights, width = _filled(view.drawn, grid.tile)
+    order = replace(order, size=(max(heights), width), tile="full", heights=heights)
     grid = lay_out(order)
     canvas = color_canvas(grid.width, grid.height)
     order.heading.draw(canvas, grid.measures, grid.width - 2 * grid.measures.margin)
@@ -213,10 +215,14 @@ def _room(view: FilterView) -> tuple[int, int]:
     return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 
-def _filled(tiles: Sequence[FilterTile], room: tuple[int, int]) -> tuple[int, int]:
-    """Return how much (height, width) of the room for a tile the filters fill, enlarged by whole factors."""
+def _filled(tiles: Sequence[FilterTile], room: tuple[int, int]) -> tuple[tuple[int, ...], int]:
+    """Return how much of the room (height, width) filters fill, enlarged by whole factors: each height, one width."""
     sizes = [tile.size(factor) if (factor := tile.factor(room)) else room for tile in tiles]
-    return max(height for height, _ in sizes), max(width for _, width in sizes)
+    firm = [size for tile, size in zip(tiles, sizes, strict=True) if not tile.stretches]
+    if firm:
+        room = max(height for height, _ in firm), max(width for _, width in firm)
+        sizes = [tile.stretched(room) if tile.stretches else size for tile, size in zip(tiles, sizes, strict=True)]
+    return tuple(height for height, _ in sizes), max(width for _, width in sizes)
 
 
 def _sizes(tiles: Sequence[FilterTile]) -> str:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from featuremap_cli.drawing.columns import CROWDED, CROWDED_ROWS, SMALLEST_TILE, automatic_columns, default_columns
 from featuremap_cli.drawing.labels import Label, Lettering, lettering
-from featuremap_cli.drawing.page import REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures, widest
+from featuremap_cli.drawing.page import AUTO_LIMIT, REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures, widest
 from featuremap_cli.drawing.style import Tile
 from featuremap_cli.drawing.text import line_height
 from featuremap_cli.errors import UsageError
 
-AUTO_LIMIT = 2400
 SMALL = 64
 # from here on Pillow takes a PNG for a decompression bomb and refuses to open it
 LARGEST_SHEET = 178_956_970
 
-_SMALLEST_TILE, _LARGEST_ENLARGED = 128, 448
+_LARGEST_ENLARGED = 448
 _SMALLEST_SCALE = 1e-4
-# from here on columns or rows are so many that type and gaps stop growing with the sheet
-_CROWDED, _CROWDED_ROWS = 16, 24
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class Order:
         bar: the texts beside the color bar; none without a bar.
         image_size: (height, width) of the input image where the sheet shows it.
         enlarge: whether what is smaller than 64 pixels is enlarged.
+        heights: of what stands in each tile, in pixels, where rows are only as high as that; none for equal rows.
     """
 
     count: int
@@ -47,6 +46,7 @@ class Order:
     bar: tuple[str, ...] = ()
     image_size: tuple[int, int] | None = None
     enlarge: bool = True
+    heights: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,9 @@ class Grid:
         columns: tiles in a row.
         tile: (height, width) of a tile.
         factor: how many times each pixel is enlarged; 1 where it is not, or where the tile is smaller than the map.
-        pitch: (height, width) from one tile to the next.
-        origin: (left, top) of the first tile.
+        pitch: width from one tile to the next.
+        left: of the first tile.
+        rows: (top, height) of the tiles of each row.
         lettering: how labels are set, or None.
         image, bar: where the input image and the color bar lie.
         width, height: of the sheet.
@@ -79,8 +80,9 @@ class Grid:
     columns: int
     tile: tuple[int, int]
     factor: int
-    pitch: tuple[int, int]
-    origin: tuple[int, int]
+    pitch: int
+    left: int
+    rows: tuple[tuple[int, int], ...]
     lettering: Lettering | None
     image: Box | None
     bar: Box | None
@@ -90,13 +92,13 @@ class Grid:
     def box(self, position: int) -> Box:
         """Return where the tile at `position`, counted from 0 row by row, lies."""
         row, column = divmod(position, self.columns)
-        left, top = self.origin
-        return Box(left + column * self.pitch[1], top + row * self.pitch[0], self.tile[1], self.tile[0])
+        top, height = self.rows[row]
+        return Box(self.left + column * self.pitch, top, self.tile[1], height)
 
     @property
     def label_width(self) -> int:
         """The width in pixels that a label may have."""
-        return self.pitch[1] - self.measures.gap
+        return self.pitch - self.measures.gap
 
 
 def lay_out(order: Order) -> Grid:
@@ -125,29 +127,6 @@ def lay_out(order: Order) -> Grid:
     return grid
 
 
-def default_columns(count: int, size: tuple[int, int]) -> int:
-    """Return how many columns make a grid a little wider than high.
-
-    Up to three tiles stand in one row. 64 are 8 x 8. Tiles more than twice as long in one direction than in the other
-    are counted by the shape of the whole grid with its labels instead.
-
-    Args:
-        count: tiles.
-        size: (height, width) of a tile.
-    """
-    height, width = size
-    if 1 / 2 <= width / height <= 2:
-        return count if count <= 3 else math.ceil(math.sqrt(count))
-    wish = math.log(1.25)
-    strip = line_height(Measures.at(1).label)
-
-    def distance(columns: int) -> float:
-        scale = min(1.0, AUTO_LIMIT / (columns * width))
-        return abs(math.log(columns * width * scale / (math.ceil(count / columns) * (height * scale + strip))) - wish)
-
-    return min(range(1, count + 1), key=distance)
-
-
 @dataclass(frozen=True)
 class _Planner:
     """One round of planning, at one size of type: `unit` times that of a sheet of the reference width."""
@@ -157,11 +136,14 @@ class _Planner:
 
     @property
     def columns(self) -> int:
-        return min(self.order.count, self.order.columns or default_columns(self.order.count, self.order.size))
+        order = self.order
+        if order.columns is None and order.tile == "auto":
+            return automatic_columns(order.count, order.size, labeled=bool(order.labels))
+        return min(order.count, order.columns or default_columns(order.count, order.size))
 
     @property
     def measures(self) -> Measures:
-        return Measures.at(self.unit, crowding=max(1.0, self.columns / _CROWDED, self.rows / _CROWDED_ROWS))
+        return Measures.at(self.unit, crowding=max(1.0, self.columns / CROWDED, self.rows / CROWDED_ROWS))
 
     @property
     def rows(self) -> int:
@@ -187,13 +169,16 @@ class _Planner:
             cell_width = max(cell_width, widest(tuple(label.index for label in self.order.labels), letters.size))
         gap = self.measures.gap
         strip = letters.height if letters else 0
-        pitch = (tile[0] + strip + gap, cell_width + gap)
+        pitch = cell_width + gap
         image = self.image_box(tile)
         left = self.measures.margin + (image.width + 3 * gap if image else 0)
-        right = left + self.columns * pitch[1] - gap
-        width = max(SMALLEST_WIDTH, right + self.bar_width + self.measures.margin)
+        right = left + self.columns * pitch - gap
+        margin = self.measures.margin
+        heading = self.order.heading.natural_width(self.measures, SMALLEST_WIDTH - 2 * margin)
+        width = max(heading + 2 * margin, right + self.bar_width + margin)
         top = self.measures.margin + self.order.heading.height(self.measures, width - 2 * self.measures.margin)
-        bottom = top + self.rows * pitch[0] - gap
+        rows = self.row_places(top, tile[0], strip + gap)
+        bottom = sum(rows[-1]) + strip
         bar = self.bar_box(right, top, bottom - strip) if self.order.bar else None
         if image is not None:
             image = replace(image, top=top)
@@ -206,13 +191,23 @@ class _Planner:
             tile=tile,
             factor=factor,
             pitch=pitch,
-            origin=(left, top),
+            left=left,
+            rows=rows,
             lettering=letters,
             image=image,
             bar=bar,
             width=width,
             height=bottom + self.measures.margin,
         )
+
+    def row_places(self, top: int, height: int, between: int) -> tuple[tuple[int, int], ...]:
+        """Return the (top, height) of the tiles of each row, the first at `top`, with so many pixels between them."""
+        heights = self.order.heights or (height,) * self.order.count
+        places = []
+        for start in range(0, len(heights), self.columns):
+            places.append((top, max(heights[start : start + self.columns])))
+            top = sum(places[-1]) + between
+        return tuple(places)
 
     def image_box(self, tile: tuple[int, int]) -> Box | None:
         if self.order.image_size is None:
@@ -233,7 +228,7 @@ class _Planner:
     def tile_size(self) -> tuple[tuple[int, int], int]:
         """Return the (height, width) of a tile and the factor by which pixels are enlarged in it."""
         room = self.room() if self.order.tile == "auto" else math.inf
-        wished = max(_SMALLEST_TILE, min(_LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns))
+        wished = max(SMALLEST_TILE, min(_LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns))
         return fit_tile(self.order.size, self.order.tile, room, wished if self.order.enlarge else 1)
 
     def room(self) -> float:

@@ -13,6 +13,8 @@ from featuremap_cli.drawing.text import line_height, shorten_parts, text_width, 
 
 # a sheet is legible when shown 1,200 pixels wide; everything on it grows with its width from there on
 REFERENCE_WIDTH = 1200
+AUTO_LIMIT = 2400
+# narrow tiles do not make a title narrower than this
 SMALLEST_WIDTH = 720
 SMALLEST_TYPE = 13
 MISSING_WORDS = "NaN or infinite"
@@ -89,6 +91,12 @@ class Heading:
     def lines(self, measures: Measures, width: int) -> list[str]:
         """Return the second line, broken between its parts where it is wider than `width` pixels."""
         return wrap([part for part in self.details if part], measures.detail, width)
+
+    def natural_width(self, measures: Measures, most: int) -> int:
+        """Return the width in pixels that the heading fills where it may have `most`."""
+        title = shorten_parts(self.title, measures.title, most)
+        rest = [*self.lines(measures, most), *([f"{MISSING_WORDS}    "] if self.missing else [])]
+        return max(text_width(title, measures.title), widest(tuple(rest), measures.detail))
 
     def height(self, measures: Measures, width: int) -> int:
         """Return the height in pixels that the heading takes, with the white below it."""

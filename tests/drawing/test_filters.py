@@ -166,6 +166,12 @@ def test_broken_and_silent_filters_are_marked():
     assert silent.min() == 0, "the mark"
 
 
+def test_a_silent_kernel_is_as_large_as_its_neighbors():
+    banks = [kernel(np.ones((3, 3)), "box"), kernel(np.zeros((5, 5)), "none"), kernel(np.eye(3), "diagonal")]
+    sizes = [tile.shape for tile in tiles(draw_filters(banks, SheetStyle(), TITLE).picture)]
+    assert len(set(sizes)) == 1
+
+
 def test_a_kernel_larger_than_its_tile_is_reduced():
     sheet = draw_filters([bank(RANDOM.normal(size=(300, 300, 1, 4)))], SheetStyle(tile=(100, 100)), TITLE)
     assert all(tile.shape[:2] == (100, 100) for tile in tiles(sheet.picture))

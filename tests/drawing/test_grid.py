@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from featuremap_cli.drawing.columns import default_columns
 from featuremap_cli.drawing.extents import Extent
-from featuremap_cli.drawing.grid import AUTO_LIMIT, Order, default_columns, lay_out, single_tile
+from featuremap_cli.drawing.grid import Order, lay_out, single_tile
 from featuremap_cli.drawing.labels import Label, lettering, map_label
-from featuremap_cli.drawing.page import Heading, Measures
+from featuremap_cli.drawing.page import AUTO_LIMIT, Heading, Measures
 from featuremap_cli.drawing.text import text_width
 from featuremap_cli.errors import UsageError
 
@@ -42,6 +43,39 @@ def test_automatic_sheets_fit(count, size, image):
     grid = lay_out(order(count, size, image=image, bar=("13.2", "0", "-13.2")))
     assert grid.width <= AUTO_LIMIT * 1.02
     assert grid.height <= AUTO_LIMIT * 1.05
+
+
+@pytest.mark.parametrize(("count", "size"), [(192, (13, 13)), (256, (7, 7)), (2048, (7, 7)), (2048, (427, 640))])
+def test_many_tiles_use_the_room_that_their_labels_leave(count, size):
+    grid = lay_out(order(count, size))
+    assert 0.98 < grid.width / grid.height < 1.5
+    assert max(grid.width, grid.height) > 0.8 * AUTO_LIMIT
+
+
+@pytest.mark.parametrize(("count", "size", "width"), [(1, (160, 224), 390), (1, (100, 70), 390), (2, (200, 300), 656)])
+def test_a_narrow_sheet_is_no_wider_than_its_tiles_or_its_title(count, size, width):
+    heading = Heading("Feature maps · china.jpg · box", ("1 map of 160 x 224", "scaled to its own range"))
+    grid = lay_out(Order(count, size, "full", None, heading))
+    margin = grid.measures.margin
+    assert grid.width == pytest.approx(width, abs=4)
+    tiles = max(box.left + box.width for box in map(grid.box, range(count)))
+    words = margin + max(text_width(heading.title, 23), text_width(" · ".join(heading.details), 17))
+    assert grid.width - max(tiles, words) == margin
+
+
+def test_a_long_title_is_shortened_and_does_not_widen_a_sheet_beyond_legibility():
+    heading = Heading("Feature maps · " + "a-long-name-of-a-photograph" * 5, ("1 map",))
+    assert 690 < lay_out(Order(1, (30, 30), "full", None, heading)).width <= 720
+
+
+def test_rows_are_as_high_as_what_stands_in_them():
+    heading = Heading("Filters", ("3 kernels",))
+    grid = lay_out(Order(5, (90, 50), "full", 2, heading, labels(5), heights=(90, 20, 10, 30, 50)))
+    boxes = [grid.box(position) for position in range(5)]
+    assert [box.height for box in boxes] == [90, 90, 30, 30, 50]
+    between = {boxes[2].top - boxes[0].top - 90, boxes[4].top - boxes[2].top - 30}
+    assert between == {grid.lettering.height + grid.measures.gap}
+    assert grid.height == boxes[4].top + 50 + grid.lettering.height + grid.measures.margin
 
 
 def test_sixty_four_photographs_fill_the_page():
