@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from featuremap_cli.errors import NetworkError, UsageError
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.networks.file_check import require_sound_file
+from featuremap_cli.networks.file_check import require_saved_model, require_sound_file
 from featuremap_cli.networks.image_input import about_other_inputs, find_image_input, takes_size
 from featuremap_cli.networks.input import preprocessing_name
 
@@ -95,11 +95,7 @@ def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preproc
 
 
 def _saved_model(folder: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
-    if not (folder / "saved_model.pb").is_file():
-        raise NetworkError(
-            f"{folder} is a folder without a network: expected a SavedModel folder (saved_model.pb in it), or name a "
-            ".keras or .h5 file"
-        )
+    require_saved_model(folder)
     from featuremap_cli.networks.network import Network
     from featuremap_cli.networks.saved_model import (
         find_saved_model_input,

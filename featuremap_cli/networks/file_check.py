@@ -33,6 +33,19 @@ def require_sound_file(path: Path, *, unsafe: bool = False) -> None:
         )
 
 
+def require_saved_model(folder: Path) -> None:
+    """Refuse a folder that holds no SavedModel.
+
+    Raises:
+        NetworkError: there is no `saved_model.pb` in it.
+    """
+    if not (folder / "saved_model.pb").is_file():
+        raise NetworkError(
+            f"{folder} is a folder without a network: expected a SavedModel folder (saved_model.pb in it), or name a "
+            ".keras or .h5 file"
+        )
+
+
 def _configuration(path: Path) -> Any:
     """The configuration that the file describes its layers by."""
     import h5py

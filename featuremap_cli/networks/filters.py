@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featuremap_cli.errors import NetworkError, UsageError
 from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.catalogue import APPLICATION
+from featuremap_cli.networks.file_check import require_saved_model
 from featuremap_cli.sources.checkpoints import no_such_convolution, read_bank
 from featuremap_cli.sources.convolution_weights import KERNEL_NAMES, bank_paths, filter_bank, weights_fit
 
@@ -20,7 +22,7 @@ def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: boo
     """The filters of one convolutional layer.
 
     Built-in networks, `.keras` and `.h5` files are read without importing Keras; `keras:NAME`, and what of a file only
-    Keras understands, with it.
+    Keras understands, with it. Of a SavedModel folder, the constants in its graph are taken.
 
     Args:
         reference: the network and the layer.
@@ -41,7 +43,11 @@ def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: boo
     if reference.model in BUILTIN:
         return _builtin_bank(reference)
     bank = None if application else read_bank(reference.model, reference.layer)
-    return _bank_by_keras(reference, weights, unsafe) if bank is None else bank
+    if bank is not None:
+        return bank
+    if not application and Path(reference.model).is_dir():
+        return _graph_bank(reference, unsafe)
+    return _bank_by_keras(reference, weights, unsafe)
 
 
 def _builtin_bank(reference: LayerReference) -> FilterBank:
@@ -57,13 +63,36 @@ def _bank_by_keras(reference: LayerReference, weights: str, unsafe: bool) -> Fil
 
     layers = named_layers(_load(reference.model, weights, unsafe))
     kinds = {path: kind for path, layer in layers.items() if (kind := _kind(layer)) is not None}
+    path = _chosen(reference, kinds, {path: type(layer).__name__ for path, layer in layers.items()})
+    return _layer_bank(layers[path], kinds[path], reference, pointwise=reference.layer != path)
+
+
+def _graph_bank(reference: LayerReference, unsafe: bool) -> FilterBank:
+    folder = Path(reference.model)
+    require_saved_model(folder)
+    from featuremap_cli.networks.graph_filters import graph_bank, saved_model_layers
+
+    function, layers = saved_model_layers(folder, unsafe=unsafe)
+    kinds = {path: layer.kind for path, layer in layers.items()}
+    path = _chosen(reference, {path: kind for path, kind in kinds.items() if kind in KERNEL_NAMES}, kinds)
+    return graph_bank(function, layers[path], reference.spec, pointwise=reference.layer != path)
+
+
+def _chosen(reference: LayerReference, kinds: Mapping[str, str], types: Mapping[str, str]) -> str:
+    """The path of the layer that is meant.
+
+    Args:
+        reference: the network and the layer.
+        kinds: the Keras class of each layer that has filters.
+        types: what every layer is called.
+    """
     for path, kind in kinds.items():
         if reference.layer in bank_paths(kind, path):
-            return _layer_bank(layers[path], kind, reference, pointwise=reference.layer != path)
-    if reference.layer in layers:
+            return path
+    if reference.layer in types:
         raise NetworkError(
-            f"{reference.spec} is a {type(layers[reference.layer]).__name__} layer: expected one of "
-            f"{', '.join(KERNEL_NAMES)}; `featuremap layers {reference.model}` lists all layers"
+            f"{reference.spec} is a {types[reference.layer]} layer: expected one of {', '.join(KERNEL_NAMES)}; "
+            f"`featuremap layers {reference.model}` lists all layers"
         )
     banks = [name for path, kind in kinds.items() for name in bank_paths(kind, path)]
     raise no_such_convolution(reference.model, reference.layer, banks)
@@ -75,11 +104,6 @@ def _load(network: str, weights: str, unsafe: bool) -> Any:
         from featuremap_cli.networks.applications import build_application
 
         return build_application(network.removeprefix(APPLICATION), weights)
-    if Path(network).is_dir():
-        raise NetworkError(
-            f"{network} is a folder: a SavedModel's graph does not keep its layers' filters apart; "
-            "save the network with model.save('NAME.keras') and give the file"
-        )
     from featuremap_cli.networks.keras_files import load_keras_file
 
     return load_keras_file(Path(network), unsafe=unsafe)

@@ -9,6 +9,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from featuremap_cli.errors import NetworkError, UsageError
@@ -142,9 +143,46 @@ def test_layers_that_are_not_there(saved):
 def test_networks_that_are_not_there(saved):
     assert "no such file" in message(saved / "nothing.keras", "stem")
     assert "the nearest are keras:ResNet50" in message("keras:Resnet5", "conv1_conv", weights="none")
-    assert "is a folder: a SavedModel's graph" in message(saved, "stem")
+    assert "is a folder without a network: expected a SavedModel folder" in message(saved, "stem")
     with pytest.raises(UsageError, match="--weights is for keras:NAME; alexnet has its own weights"):
         bank_of("alexnet", "conv1", weights="none")
+
+
+def test_filters_of_a_saved_model_are_those_it_was_exported_from(tmp_path):
+    keras.utils.set_random_seed(5)
+    image = layers.Input((12, 12, 3))
+    maps = layers.Conv2D(4, 3, activation="relu", bias_initializer="normal", name="stem")(image)
+    maps = layers.DepthwiseConv2D(3, depth_multiplier=2, bias_initializer="normal", name="thin")(maps)
+    maps = layers.SeparableConv2D(5, 3, activation="tanh", bias_initializer="normal", name="apart")(maps)
+    maps = layers.Conv2D(6, 2, dilation_rate=2, bias_initializer="normal", name="wide")(maps)
+    maps = layers.Conv2DTranspose(2, 3, strides=2, use_bias=False, name="up")(maps)
+    model = keras.Model(image, layers.ReLU(name="last")(maps))
+    model.export(tmp_path / "net", verbose=False)
+    model.save(tmp_path / "net.keras")
+    for path in ("stem", "thin", "apart", "apart/pointwise", "wide", "up"):
+        ours, theirs = bank_of(tmp_path / "net", path), bank_of(tmp_path / "net.keras", path)
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
+        np.testing.assert_array_equal(ours.bias, theirs.bias)
+        assert (ours.depthwise, ours.filters) == (theirs.depthwise, theirs.filters)
+        assert ours.source == f"{tmp_path}/net:{path}" + " (depthwise)" * (path == "apart")
+    assert "net:last is a Relu layer: expected one of Conv2D," in message(tmp_path / "net", "last")
+    assert "net has no convolution `sten`; nearest: stem, thin;" in message(tmp_path / "net", "sten")
+
+
+def test_filters_calculated_from_the_image_are_refused(tmp_path):
+    class Dynamic(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), tf.float32)])
+        def __call__(self, image):
+            kernel = tf.reshape(image[0, :3, :3], (3, 3, 3, 1))
+            with tf.name_scope("own"):
+                own = tf.nn.conv2d(image, kernel, 1, "VALID")
+            with tf.name_scope("fixed"):
+                return own + tf.nn.conv2d(image, tf.ones((3, 3, 3, 1)), 1, "VALID")
+
+    module = Dynamic()
+    tf.saved_model.save(module, str(tmp_path / "net"), signatures=module.__call__)
+    assert "net:own has no filters of its own" in message(tmp_path / "net", "own")
+    np.testing.assert_array_equal(bank_of(tmp_path / "net", "fixed").weights, np.ones((3, 3, 3, 1)))
 
 
 def test_weights_beside_kernel_and_bias_are_refused(tmp_path):
