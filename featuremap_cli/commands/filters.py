@@ -42,6 +42,7 @@ def filters(
     from featuremap_cli.batch.outputs import OutputFolder, filters_files
     from featuremap_cli.commands.provenance import option_words
     from featuremap_cli.commands.sheets import read_plan, write_filters
+    from featuremap_cli.convolution.engine import layer_name
     from featuremap_cli.networks.banks import read_banks
 
     plan = read_plan(drawing, with_image=False)
@@ -49,8 +50,7 @@ def filters(
     all_banks = [(spec, read_banks(spec, weights, unsafe)) for spec in specs]
     for (spec, banks), sheet_file in zip(all_banks, filters_files(specs), strict=True):
         command = shlex.join(["featuremap", "filters", spec, *option_words(drawing)])
-        title = f"Filters · {', '.join(dict.fromkeys(bank.source for bank in banks))}"
-        files = write_filters(banks, title, plan, command, sheet_file, folder)
+        files = write_filters(banks, f"Filters · {layer_name(banks)}", plan, command, sheet_file, folder)
         for written in files.written:
             give(folder.path(written.relative))
         notices = (*(note for bank in banks for note in bank.notes), *files.notices)

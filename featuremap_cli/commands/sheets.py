@@ -141,13 +141,14 @@ def write_filters(
     Raises:
         OutputError: a file cannot be written.
     """
+    from featuremap_cli.convolution.engine import layer_name
     from featuremap_cli.drawing.filters import draw_filters
     from featuremap_cli.drawing.png import encode
     from featuremap_cli.sources.kernels import join_banks
 
     sheet = draw_filters(banks, plan.style, title, summary=plan.summary)
-    layer = ", ".join(dict.fromkeys(bank.source for bank in banks))
-    written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, {"Layer": layer})))]
+    facts = {"Layer": layer_name(banks)}
+    written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, facts)))]
     if plan.arrays:
         joined = join_banks(banks)
         for number, bank in enumerate(joined):

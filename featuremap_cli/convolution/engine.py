@@ -10,6 +10,7 @@ them as (filter_height, filter_width, filters, input_channels).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -98,8 +99,15 @@ def channel_contributions(pixels: Float32, bank: FilterBank, operation: Operatio
 
 
 def layer_name(banks: Sequence[FilterBank]) -> str:
-    """Return what maps of these banks are called: the SPECs they were made from."""
-    return ", ".join(source for source, _ in groupby(bank.source for bank in banks))
+    """Return what banks, and maps made from them, are called: a kernel with a name by that, all else by its SPEC."""
+    sources = Counter(bank.source for bank in banks)
+    return ", ".join(name for name, _ in groupby(_called(bank, alone=sources[bank.source] == 1) for bank in banks))
+
+
+def _called(bank: FilterBank, alone: bool) -> str:
+    """Return a bank's name; a file of several kernels keeps its own."""
+    named = bank.every_channel and bank.filters == 1 and alone
+    return (named and bank.names[0]) or bank.source
 
 
 @dataclass(frozen=True, eq=False)

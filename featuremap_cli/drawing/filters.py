@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from featuremap_cli.arrays import FilterBank
+from featuremap_cli.convolution.engine import layer_name
 from featuremap_cli.drawing.canvas import color_canvas
 from featuremap_cli.drawing.choice import choose
 from featuremap_cli.drawing.color_bar import ColorBar
@@ -184,7 +185,7 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle, summary: Summar
         drawn = bank if summary is None else summarize_bank(bank, summary)
         summarized = summary if drawn is not bank else None
         tiles += filter_tiles(drawn, len(tiles), bank.weights.shape[:3], summarized)
-    source = " ".join(dict.fromkeys(bank.source for bank in banks))
+    source = layer_name(banks)
     if not tiles or any(tile.weights.size == 0 for tile in tiles):
         raise UsageError(f"{source or 'filters'}: expected at least one filter with weights, got none")
     weights = [tile.weights for tile in tiles]

@@ -14,7 +14,7 @@ from scipy.signal import convolve2d
 
 from featuremap_cli.arrays import FilterBank
 from featuremap_cli.convolution import engine, products
-from featuremap_cli.convolution.engine import channel_contributions, convolve, row_blocks
+from featuremap_cli.convolution.engine import channel_contributions, convolve, layer_name, row_blocks
 from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.errors import UsageError
 
@@ -361,6 +361,10 @@ def test_maps_are_named_and_know_their_bank():
     maps = convolve(np.ones((4, 4, 3), np.float32), [sobel, box], Operation())
     assert maps.names == ("sobel-x", "")
     assert maps.layer == "sobel-x, 1 1 1; 1 1 1; 1 1 1"
+    sharpen = replace(sobel, names=("sharpen",), source="sharpen=0 -1 0; -1 5 -1; 0 -1 0")
+    assert layer_name([sobel, sharpen, box]) == "sobel-x, sharpen, 1 1 1; 1 1 1; 1 1 1"
+    from_a_file = [replace(one, source="two.json") for one in (sobel, sharpen)]
+    assert layer_name(from_a_file) == "two.json"
     apart = convolve(np.ones((4, 4, 3), np.float32), [sobel, box], Operation(depthwise=True))
     assert apart.names == ("sobel-x R", "sobel-x G", "sobel-x B", "filter 1 R", "filter 1 G", "filter 1 B")
 
