@@ -115,10 +115,15 @@ def _no_match(layers: Sequence[LayerEntry], pattern: str, network: str) -> str:
     count = len(drawable_convolutions(layers))
     if pattern == "all" or (count == 0 and (_INDEX.fullmatch(pattern) or _RANGE.fullmatch(pattern))):
         return f"{network} has no two-dimensional convolution; --layer all-layers takes its other layers"
-    if _INDEX.fullmatch(pattern) or _RANGE.fullmatch(pattern):
+    if _INDEX.fullmatch(pattern):
         return (
             f"no convolution {pattern} in {network}: expected an index or range from 0 to {count - 1}, "
             f"got {pattern}; negative ones count from the end"
+        )
+    if _RANGE.fullmatch(pattern):
+        return (
+            f"the range {pattern} of the {count} convolutions of {network} is empty: expected a start from 0 to "
+            f"{count - 1} and an end after it, which is left out, as in 0:{count}"
         )
     inside = [entry for entry in layers if entry.path.startswith(f"{pattern}/")]
     if inside:

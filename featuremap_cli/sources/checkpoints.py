@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,8 @@ ZIP_START, HDF5_START = b"PK", b"\x89HDF\r\n\x1a\n"
 
 DAMAGE = (OSError, RuntimeError, zipfile.BadZipFile, EOFError, struct.error, json.JSONDecodeError, UnicodeDecodeError)
 """What h5py (the first two), zipfile and json raise for bytes that are not as they should be."""
+
+_HDF5_REASON = re.compile(r" \(([^:,()]+)[^()]*\)?$")
 
 
 class SavedNetwork(Protocol):
@@ -146,8 +149,8 @@ def _opened(path: Path) -> Iterator[SavedNetwork | None]:
                 yield legacy
         else:
             raise NetworkError(
-                f"{path} is not a Keras network: expected a .keras (zip) or .h5 (HDF5) file, got "
-                f"{path.stat().st_size:,} bytes that begin as neither; save the network with model.save('NAME.keras')"
+                f"{path} is not a Keras network: expected a .keras (zip) or .h5 (HDF5) file, got one of "
+                f"{_size(path)} that begins as neither; save the network with model.save('NAME.keras')"
             )
     except FileNotFoundError as error:
         raise NetworkError(
@@ -167,6 +170,18 @@ def _opened(path: Path) -> Iterator[SavedNetwork | None]:
         NotImplementedError,
     ) as error:
         raise NetworkError(
-            f"{path} is damaged: expected a whole Keras network, got {path.stat().st_size:,} bytes that break off or "
-            f"do not fit together ({' '.join(str(error).split())[:80]}); copy or download it again"
+            f"{path} is damaged: expected a whole Keras network, got a file of {_size(path)} that breaks off or does "
+            f"not fit together ({_reason(error)}); copy or download it again"
         ) from error
+
+
+def _size(path: Path) -> str:
+    size = path.stat().st_size
+    return "1 byte" if size == 1 else f"{size:,} bytes"
+
+
+def _reason(error: Exception) -> str:
+    """An error in a few words: of HDF5's, `Unable to open file (truncated file: eof = 3000, ...)`, what went wrong."""
+    told = " ".join(str(error).split())
+    inner = _HDF5_REASON.search(told)
+    return inner[1] if inner else told[:80]

@@ -446,9 +446,9 @@ def test_files_that_are_no_network(saved, tmp_path):
     assert message(missing).startswith("FILE: no such file; expected a saved network (.keras, .h5, .hdf5)")
     text = tmp_path / "text.keras"
     text.write_text("conv1")
-    assert "expected a .keras (zip) or .h5 (HDF5) file, got 5 bytes" in message(text)
+    assert "expected a .keras (zip) or .h5 (HDF5) file, got one of 5 bytes" in message(text)
     text.write_bytes(b"")
-    assert "got 0 bytes" in message(text)
+    assert "got one of 0 bytes" in message(text)
     other = tmp_path / "other.keras"
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("photo.jpg", b"")
@@ -466,7 +466,15 @@ def test_files_that_break_off(saved, tmp_path, suffix, kept):
     whole = path.read_bytes()
     short = tmp_path / f"short{suffix}"
     short.write_bytes(whole[: int(len(whole) * kept)])
-    assert f"FILE is damaged: expected a whole Keras network, got {int(len(whole) * kept):,} bytes" in message(short)
+    size = f"{int(len(whole) * kept):,} bytes"
+    assert f"FILE is damaged: expected a whole Keras network, got a file of {size} that breaks off" in message(short)
+    assert message(short).count("(") == message(short).count(")")
+    assert suffix == ".keras" or "(truncated file)" in message(short)
+
+
+def test_one_byte(tmp_path):
+    (tmp_path / "p.keras").write_bytes(b"P")
+    assert "got one of 1 byte that begins as neither" in message(tmp_path / "p.keras")
 
 
 def test_an_encrypted_archive(saved, tmp_path):
