@@ -160,7 +160,7 @@ class ActivationsSession:
         from featuremap_cli.commands.sheets import write_maps
 
         prepared, recorded = result
-        command = command_line("activations", task.location.path, self.job.words)
+        command = command_line("activations", task.location.shown, self.job.words)
         written: list[Written] = []
         statistics = []
         notices = [*self.network.notices, *self.selection.notices, *prepared.picture.notes]

@@ -12,8 +12,10 @@ import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.options import BatchOptions
+from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from featuremap_cli.batch.cluster_settings import Cluster
     from featuremap_cli.batch.job import Job
     from featuremap_cli.batch.outputs import OutputFolder, Written
     from featuremap_cli.batch.runner import RunSettings
@@ -28,7 +30,7 @@ def find(images: Sequence[str], batch: BatchOptions) -> Iterator[ImageLocation |
     """Find what the IMAGES arguments stand for, one after another; the output folder is not searched."""
     from featuremap_cli.sources.locations import find_images
 
-    return find_images(images, without=[str(batch.out)])
+    return find_images(images, without=[batch.out])
 
 
 def run_job(
@@ -57,7 +59,7 @@ def run_job(
 
     # A network uses every core by itself: worker processes would each load it, and be no faster.
     jobs = batch.jobs or (1 if job.overlaps else default_jobs())
-    settings = RunSettings(OutputFolder(str(batch.out)), jobs, batch.force, batch.fail_fast)
+    settings = RunSettings(OutputFolder(batch.out), jobs, batch.force, batch.fail_fast, cluster=read_cluster(batch))
     found = find(images, batch) if found is None else found
     if batch.dry_run:
         _preview(job, found, settings)
@@ -74,6 +76,25 @@ def run_job(
                 _tell_files(record.outputs, batch)
     if progress.tally.exit_code:
         raise typer.Exit(progress.tally.exit_code)
+
+
+def read_cluster(batch: BatchOptions) -> Cluster | None:
+    """Read `--cluster`.
+
+    Raises:
+        UsageError: it names no cluster, or --jobs is given too.
+    """
+    from featuremap_cli.batch.cluster_settings import Cluster
+
+    if batch.cluster is None:
+        return None
+    if batch.jobs is not None:
+        raise UsageError("--jobs is for worker processes here, a cluster has workers of its own; leave out one of them")
+    return Cluster(batch.cluster, _tell_nobody if batch.quiet else tell)
+
+
+def _tell_nobody(_: str) -> None:
+    return None
 
 
 def _tell_files(paths: Sequence[str], batch: BatchOptions) -> None:
@@ -101,4 +122,4 @@ def _preview(job: Job, found: Iterable[ImageLocation | MissingImage], settings: 
             tell(planned.message)
         else:
             note = "\t(done already)" if is_done else ""
-            give(f"{planned.location.path}\t{settings.folder.path(planned.stem)}{note}")
+            give(f"{planned.location.shown}\t{settings.folder.path(planned.stem)}{note}")
