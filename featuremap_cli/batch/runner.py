@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from featuremap_cli.batch.cluster_settings import Cluster
@@ -75,8 +75,7 @@ def run(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSe
         FeaturemapError: the job cannot be opened.
         KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP; the workers are gone and no temporary file is left.
     """
-    with interruptible():
-        ledger = _Ledger(job, settings)
+    with interruptible(), closing(_Ledger(job, settings)) as ledger:
         engine = engine_for(job, settings.folder, settings.jobs, settings.cluster)
         try:
             plan = plan_images(found, job.name, settings.folder, ledger.manifest)
@@ -89,16 +88,15 @@ def run(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSe
             with suppress(OutputError):
                 for finished in engine.close():
                     ledger.settle(finished)
-            ledger.manifest.close()
 
 
 def preview(
     job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSettings
 ) -> Iterator[tuple[Task | Missing, bool]]:
     """What `run` would do, image by image, and whether it is done already; nothing is written."""
-    ledger = _Ledger(job, settings)
-    for planned in plan_images(found, job.name, settings.folder, ledger.manifest):
-        yield planned, isinstance(planned, Task) and ledger.done_before(planned) is not None
+    with closing(_Ledger(job, settings)) as ledger:
+        for planned in plan_images(found, job.name, settings.folder, ledger.manifest):
+            yield planned, isinstance(planned, Task) and ledger.done_before(planned) is not None
 
 
 def _records(plan: Iterator[Task | Missing], ledger: _Ledger, engine: Engine, most_waiting: int) -> Iterator[Record]:
@@ -150,6 +148,9 @@ class _Ledger:
         self._options = digest_of_options(job.options())
         self.manifest = open_manifest(settings.folder, settings.resumes)
         self.unsettled: dict[int, Task] = {}
+
+    def close(self) -> None:
+        self.manifest.close()
 
     def begin(self, task: Task) -> None:
         self.unsettled[task.index] = task

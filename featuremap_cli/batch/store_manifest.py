@@ -54,9 +54,13 @@ class StoreManifest(Manifest):
         self._written_at = time.monotonic()
         self._copy = tempfile.TemporaryDirectory(prefix="featuremap-", ignore_cleanup_errors=True)
         path = Path(self._copy.name) / MANIFEST
-        self._download(path)
-        self._start = path.stat().st_size
-        super().__init__(path)
+        try:
+            self._download(path)
+            self._start = path.stat().st_size
+            super().__init__(path)
+        except BaseException:
+            self._copy.cleanup()
+            raise
 
     def append(self, entry: Entry) -> None:
         """Add a line; it is in the store some seconds later.

@@ -1,0 +1,63 @@
+"""The command line on a cluster: the same bytes as here, and what is told."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from loopback import ROOT, Run, Servers, files
+
+from featuremap_cli.errors import ExitCode
+
+KERNELS = ("-k", "sobel-x", "-k", "gaussian:3,1", "--scale", "layer", "--arrays")
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Seven photographs in folders, and a file that is none, in the working folder."""
+    folder = tmp_path / "work" / "photos"
+    (folder / "holiday").mkdir(parents=True)
+    for number in range(6):
+        name = ("china", "flower")[number % 2]
+        shutil.copy(ROOT / "sample_images" / f"{name}.jpg", folder / f"{number}.jpg")
+    shutil.copy(ROOT / "sample_images" / "flower.jpg", folder / "holiday" / "0.jpg")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path / "work")
+    return folder
+
+
+def test_convolve_gives_the_same_bytes_on_a_cluster(
+    tmp_path: Path, photos: Path, two_workers: Servers, featuremap: Run
+) -> None:
+    here = featuremap("convolve", "photos", *KERNELS, "--json", "-o", "here", "-j", "1")
+    # Paths are relative, and the workers live in another folder.
+    there = featuremap("convolve", "photos", *KERNELS, "--json", "-o", "there", "--cluster", two_workers.address)
+    assert here.code == there.code == ExitCode.SOME_IMAGES_FAILED
+    assert files(tmp_path / "work/here") == files(tmp_path / "work/there")
+    assert len(files(tmp_path / "work/here")) == 2 * 7 + 2
+    assert json_lines(there.out) == json_lines(here.out.replace("here", "there"))
+    assert re.search(r"^featuremap: dashboard: http://127\.0\.0\.1:\d+/", there.err, re.MULTILINE)
+    again = featuremap("convolve", "photos", *KERNELS, "-o", "there", "-q", "--cluster", "local:1")
+    assert "dashboard" not in again.err
+    assert again.out == ""
+
+
+def test_activations_give_the_same_bytes_on_a_cluster(
+    tmp_path: Path, photos: Path, servers: Servers, featuremap: Run
+) -> None:
+    (photos / "broken.jpg").unlink()
+    network = ("activations", "photos", "-m", "alexnet", "-l", "0", "-l", "-1", "--limit", "8")
+    here = featuremap(*network, "-o", "here", "-j", "1")
+    servers.scheduler()
+    servers.worker()
+    there = featuremap(*network, "-o", "there", "--cluster", servers.file)
+    assert (here.code, there.code) == (0, 0)
+    assert files(tmp_path / "work/here") == files(tmp_path / "work/there")
+    assert len(files(tmp_path / "work/there")) == 2 * 7
+
+
+def json_lines(text: str) -> list[object]:
+    return [json.loads(line) for line in text.splitlines()]
