@@ -8,7 +8,7 @@ images are split among states, the result is the same but for rounding in float6
 | silent on an image | exactly zero at every position of its map |
 | dead | silent on every image |
 | saturated | at its own highest or lowest response, which is not zero, at least half of the time; a constant too |
-| alike | correlated above 0.99 with an earlier filter, position by position |
+| alike | correlated above 0.99 with an earlier filter, position by position, both active at 10 of them or more |
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from featuremap_cli.arrays import Float32
 
 SATURATED = 0.5
 """The share of responses at an extreme from which on a filter counts as saturated."""
+
+EVIDENCE = 10
+"""A filter with fewer responses that are not zero is like no other: two that fire once, at one place, prove nothing."""
 
 _VALUES_AT_A_TIME = 1 << 18
 
@@ -144,6 +147,7 @@ class LayerState:
         compared: compare the filters with each other, which takes 8 * filters^2 bytes.
 
     Attributes:
+        layer, filters: as given.
         images: how many were seen.
         moments: of each filter's responses.
     """
@@ -151,6 +155,7 @@ class LayerState:
     def __init__(self, layer: str, filters: int, *, compared: bool = True) -> None:
         self.layer, self.images = layer, 0
         self.moments: Moments = nothing_seen(filters)
+        self.filters = filters
         self._active: Counts = np.zeros(filters, np.int64)
         self._population, self._stimuli = 0.0, 0
         self._together = CoMoments(filters) if compared else None
@@ -185,7 +190,7 @@ class LayerState:
 
     def report(self) -> LayerHealth:
         """What follows from all that was seen; at least one image."""
-        filters = self._filters()
+        filters = self._each()
         lifetimes = [one.lifetime_sparseness for one in filters if one.lifetime_sparseness is not None]
         whole = self.moments.over_all_filters()
         return LayerHealth(
@@ -201,16 +206,12 @@ class LayerState:
             compared=self._together is not None,
         )
 
-    def _filters(self) -> tuple[FilterHealth, ...]:
+    def _each(self) -> tuple[FilterHealth, ...]:
         moments = self.moments
         hoyers = hoyer(moments.absolute, moments.squares, moments.count)
         lifetimes = sparseness(moments.absolute, moments.squares, moments.count)
         stuck = np.maximum(moments.at_low * (moments.low != 0), moments.at_high * (moments.high != 0))
-        alike = (
-            {}
-            if self._together is None
-            else {index: (earlier, value) for index, earlier, value in alike_filters(self._together.correlations())}
-        )
+        alike = self._alike()
         return tuple(
             FilterHealth(
                 index=index,
@@ -227,6 +228,16 @@ class LayerState:
             )
             for index in range(len(moments.count))
         )
+
+    def _alike(self) -> dict[int, tuple[int, float]]:
+        """Return, for each filter that responds as an earlier one does, that one and the correlation."""
+        if self._together is None:
+            return {}
+        correlations = self._together.correlations()
+        moments = self.moments
+        correlations[moments.count - moments.zeros < EVIDENCE] = np.nan
+        correlations[:, moments.count - moments.zeros < EVIDENCE] = np.nan
+        return {index: (earlier, value) for index, earlier, value in alike_filters(correlations)}
 
 
 def _responses(moments: Moments, index: int) -> int:

@@ -20,10 +20,10 @@ MEMORY_BYTES = 512 * 2**20
 ALIKE = 0.99
 """Filters whose responses correlate above this respond alike."""
 
-_POSITIONS_AT_A_TIME = 1024
+_VALUES_AT_A_TIME = 1 << 19
 
 
-def affordable(filters: Sequence[int], memory: int = MEMORY_BYTES) -> list[bool]:
+def affordable(filters: Sequence[int], memory: int) -> list[bool]:
     """Which layers are compared: those with the fewest filters first, as long as their matrices fit into the memory.
 
     Args:
@@ -56,14 +56,20 @@ class CoMoments:
         self._waiting: list[Float32] = []
         self._positions = 0
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what is pickled: no responses, only what came of them."""
+        self._settle()
+        return self.__dict__
+
     def add(self, responses: Float32) -> None:
         """Take in float32 (filters, positions)."""
-        for start in range(0, responses.shape[1], _POSITIONS_AT_A_TIME):
-            part = responses[:, start : start + _POSITIONS_AT_A_TIME]
+        enough = max(1, _VALUES_AT_A_TIME // len(responses))
+        for start in range(0, responses.shape[1], enough):
+            part = responses[:, start : start + enough]
             # What waits must not keep a whole batch of maps alive.
             self._waiting.append(part.copy())
             self._positions += part.shape[1]
-            if self._positions >= _POSITIONS_AT_A_TIME:
+            if self._positions >= enough:
                 self._settle()
 
     def merge(self, other: CoMoments) -> None:

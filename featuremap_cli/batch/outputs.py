@@ -28,6 +28,7 @@ __all__ = [
     "Written",
     "anatomy_file",
     "arrays_file",
+    "fields_file",
     "filters_files",
     "layer_file",
     "maps_file",
@@ -157,6 +158,11 @@ def maps_file(stem: str) -> str:
 def anatomy_file(stem: str) -> str:
     """How one feature map of the image is made: `holiday/a.anatomy.png`."""
     return f"{stem}.anatomy.png"
+
+
+def fields_file(stem: str) -> str:
+    """What one position of each layer sees of the image: `holiday/a.fields.png`."""
+    return f"{stem}.fields.png"
 
 
 def layer_file(stem: str, index: int, layer_path: str) -> str:

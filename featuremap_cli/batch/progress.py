@@ -89,7 +89,7 @@ class Progress:
             failures = f"{self.tally.failed:,} failed" if self.tally.failed else ""
             rate = f"{self._rate():.1f}/s"
             self._bar.update(self._bar.task_ids[0], completed=self.tally.images, rate=rate, failures=failures)
-        elif time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+        elif self.tally.images > 1 and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._tell(self._line())
 

@@ -55,7 +55,7 @@ def convolve(
     from featuremap_cli.batch.outputs import FILTERS
     from featuremap_cli.commands.banks import with_bias
     from featuremap_cli.commands.provenance import option_words
-    from featuremap_cli.commands.run import run_job
+    from featuremap_cli.commands.run import First, run_job
     from featuremap_cli.commands.sheets import read_plan, write_filters
     from featuremap_cli.convolution.fitting import enlargement_notice
     from featuremap_cli.networks.banks import read_banks
@@ -81,7 +81,7 @@ def convolve(
         command = shlex.join(["featuremap", "filters", *specs])
         return write_filters(banks, f"Filters · {', '.join(specs)}", job.plan, command, FILTERS, folder).written
 
-    run_job(job, images, batch, first=draw_filters)
+    run_job(job, images, batch, first=First(FILTERS, draw_filters))
 
 
 def read_operation(options: OperationOptions) -> Operation:

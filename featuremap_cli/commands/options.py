@@ -84,8 +84,14 @@ class DrawingOptions:
         str, typer.Option(metavar="NAME", help="gray, or any matplotlib colormap.", rich_help_panel=DRAWING)
     ] = "gray"
     limit: Annotated[
-        str, typer.Option(metavar="N|all", help="How many maps to draw at most.", rich_help_panel=DRAWING)
-    ] = "64"
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="How many maps to draw at most.",
+            show_default="64, or all that --select names",
+            rich_help_panel=DRAWING,
+        ),
+    ] = None
     select: Annotated[
         str | None,
         typer.Option(metavar="0,5,10:20", help="Which maps to draw, by index.", rich_help_panel=DRAWING),
@@ -196,6 +202,20 @@ Layers = Annotated[
 ]
 
 
+Preprocess = Annotated[
+    Literal["auto", "unit", "raw", "torch", "caffe", "tf"],
+    typer.Option(help="What the network's pixels look like.", rich_help_panel=NETWORK),
+]
+Fit = Annotated[
+    Literal["crop", "stretch", "pad"],
+    typer.Option(help="How an image comes to the network's size.", rich_help_panel=NETWORK),
+]
+InputSize = Annotated[
+    str | None,
+    typer.Option(metavar="W,H", help="Run at this size, in pixels.", show_default=False, rich_help_panel=NETWORK),
+]
+
+
 @dataclass(frozen=True)
 class NetworkOptions:
     """Which network, and how images come to it; every command with `--model` has these."""
@@ -211,18 +231,9 @@ class NetworkOptions:
         ),
     ]
     weights: Weights = "imagenet"
-    preprocess: Annotated[
-        Literal["auto", "unit", "raw", "torch", "caffe", "tf"],
-        typer.Option(help="What the network's pixels look like.", rich_help_panel=NETWORK),
-    ] = "auto"
-    fit: Annotated[
-        Literal["crop", "stretch", "pad"],
-        typer.Option(help="How an image comes to the network's size.", rich_help_panel=NETWORK),
-    ] = "crop"
-    input_size: Annotated[
-        str | None,
-        typer.Option(metavar="W,H", help="Run at this size, in pixels.", show_default=False, rich_help_panel=NETWORK),
-    ] = None
+    preprocess: Preprocess = "auto"
+    fit: Fit = "crop"
+    input_size: InputSize = None
     batch_size: Annotated[
         int, typer.Option(min=1, metavar="N", help="Images that run together.", rich_help_panel=NETWORK)
     ] = 8

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,24 @@ if TYPE_CHECKING:
     from featuremap_cli.batch.cluster_settings import Cluster
     from featuremap_cli.batch.job import Job
     from featuremap_cli.batch.outputs import OutputFolder, Written
+    from featuremap_cli.batch.record import Record, Tally
     from featuremap_cli.batch.runner import RunSettings
     from featuremap_cli.sources.locations import ImageLocation, MissingImage
 
 MOST_COUNTED = 100_000
 
-First = Callable[["OutputFolder"], Sequence["Written"]]
+
+@dataclass(frozen=True)
+class First:
+    """What belongs to a run as a whole, and not to one image.
+
+    Attributes:
+        file: its name below the output folder.
+        write: writes it, and what goes with it.
+    """
+
+    file: str
+    write: Callable[[OutputFolder], Sequence[Written]]
 
 
 def find(images: Sequence[str], batch: BatchOptions) -> Iterator[ImageLocation | MissingImage]:
@@ -47,7 +60,7 @@ def run_job(
         images: the IMAGES arguments as written.
         batch: where results go, and how the run behaves.
         found: what they stand for, where that has been looked at already.
-        first: writes what belongs to the run as a whole; called once, before the first image that is done is told.
+        first: written once, before the first image that is done is told, or where an earlier run lost it.
 
     Raises:
         FeaturemapError: the run cannot go on.
@@ -66,8 +79,8 @@ def run_job(
         return
     with closing(run(job, found, settings)) as records, Progress(tell, _count(images, batch), batch.quiet) as progress:
         for record in records:
-            if first is not None and record.status == "done":
-                _tell_files([settings.folder.path(one.relative) for one in first(settings.folder)], batch)
+            if first is not None and _is_due(first, record, settings.folder):
+                _tell_files([settings.folder.path(one.relative) for one in first.write(settings.folder)], batch)
                 first = None
             progress.add(record)
             if batch.json:
@@ -95,6 +108,40 @@ def read_cluster(batch: BatchOptions) -> Cluster | None:
 
 def _tell_nobody(_: str) -> None:
     return None
+
+
+def gather(
+    job: Job, images: Sequence[str], batch: BatchOptions, found: Iterable[ImageLocation | MissingImage]
+) -> Tally:
+    """Run a job whose result is more than its files, in this process, and tell which images failed.
+
+    Every image is done, whatever earlier runs have done: what a session has gathered ends with it.
+
+    Args:
+        job: what to do with an image.
+        images: the IMAGES arguments as written.
+        batch: how the run behaves.
+        found: what they stand for.
+
+    Returns:
+        The counts, and the exit code that they mean.
+
+    Raises:
+        FeaturemapError: the run cannot go on.
+    """
+    from featuremap_cli.batch.outputs import OutputFolder
+    from featuremap_cli.batch.progress import Progress
+    from featuremap_cli.batch.runner import RunSettings, run
+
+    settings = RunSettings(OutputFolder(str(batch.out)), jobs=1, fail_fast=batch.fail_fast, resumes=False)
+    with closing(run(job, found, settings)) as records, Progress(tell, _count(images, batch), batch.quiet) as progress:
+        for record in records:
+            progress.add(record)
+    return progress.tally
+
+
+def _is_due(first: First, record: Record, folder: OutputFolder) -> bool:
+    return record.status == "done" or (record.status == "skipped" and folder.size(first.file) is None)
 
 
 def _tell_files(paths: Sequence[str], batch: BatchOptions) -> None:

@@ -47,13 +47,13 @@ def read_plan(options: DrawingOptions, with_image: bool) -> SheetPlan:
     """
     from featuremap_cli.drawing.palette import colormap
     from featuremap_cli.drawing.scaling import parse_scale
-    from featuremap_cli.drawing.style import SheetStyle, parse_limit, parse_select, parse_tile
+    from featuremap_cli.drawing.style import SheetStyle, parse_select, parse_tile
 
     colormap(options.cmap, 2)  # an unknown name is refused before any work is done
     style = SheetStyle(
         scale=parse_scale(options.scale),
         cmap=options.cmap,
-        limit=parse_limit(options.limit),
+        limit=_limit(options),
         select=parse_select(options.select) if options.select else None,
         sort=options.sort,
         columns=options.columns,
@@ -68,6 +68,15 @@ def read_plan(options: DrawingOptions, with_image: bool) -> SheetPlan:
         summary=options.summary,
         arrays=options.arrays,
     )
+
+
+def _limit(options: DrawingOptions) -> int | None:
+    """Return how many maps are drawn at most: whoever selects some wants to see them all."""
+    from featuremap_cli.drawing.style import SheetStyle, parse_limit
+
+    if options.limit is not None:
+        return parse_limit(options.limit)
+    return None if options.select else SheetStyle().limit
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,7 @@ def write_filters(
     from featuremap_cli.drawing.png import encode
     from featuremap_cli.sources.kernels import join_banks
 
-    sheet = draw_filters(banks, plan.style, title)
+    sheet = draw_filters(banks, plan.style, title, summary=plan.summary)
     layer = ", ".join(dict.fromkeys(bank.source for bank in banks))
     written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, {"Layer": layer})))]
     if plan.arrays:

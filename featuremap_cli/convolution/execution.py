@@ -99,6 +99,8 @@ def _fill_all(products: Sequence[Product], planes: Float32, out: Float32) -> Non
 def _products(one: Pass, apart: bool) -> list[Product]:
     strides = one.rows.stride, one.columns.stride
     dilation = one.rows.dilation, one.columns.dilation
+    if not one.weights.size:
+        return []
     if not apart:
         return [Product(one.weights, strides, dilation)]
     channels = one.weights.shape[2]

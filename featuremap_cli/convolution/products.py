@@ -1,13 +1,12 @@
-"""Three ways to multiply filters with an image's planes and add up; the cheapest is chosen.
+"""Two ways to multiply filters with an image's planes and add up; the cheaper one is chosen.
 
 `shifted` adds up shifted planes, one for each weight that is not zero: best for the sparse kernels that people write.
-`stacked` unrolls the planes sideways only (a row for each tap of one filter row), multiplies all filter rows with them
-in one matrix product, and adds up the results of the filter rows, each shifted by its place: best for few filters.
-`unrolled` makes the matrix product over all taps at once (im2col: Chellapilla 2006). The planes are unrolled sideways
-only here too: since the rows of the unrolled image follow each other in memory, the taps of several filter rows are
-one matrix already.
+`unrolled` makes one matrix product over all taps (im2col: Chellapilla 2006). The planes are unrolled sideways only (a
+row for each tap of one filter row): since the rows of the unrolled image follow each other in memory, the taps of
+several filter rows are one matrix already. Few filters would make a matrix of few rows, which BLAS is slow at; then
+several rows of outputs are made at once, by a banded matrix: the filters again and again, each time a row further.
 
-All take `planes` float32 (rows, channels, columns) and fill `out` float32 (filters, out rows, out columns).
+Both take `planes` float32 (rows, channels, columns) and fill `out` float32 (filters, out rows, out columns).
 """
 
 from __future__ import annotations
@@ -22,16 +21,18 @@ from numpy.lib.stride_tricks import as_strided
 from featuremap_cli.arrays import Float32
 from featuremap_cli.convolution.geometry import Pair
 
-UNROLLED_BYTES = 4 << 20
-"""What one product may take beside planes and output: it should stay in the processor's cache."""
+UNROLLED_BYTES = 6 << 20
+"""What the unrolled planes of one product may take: they should stay in the processor's cache."""
 
-# Nanoseconds for each output pixel on one core, measured with 1 to 64 filters of 3x3 to 11x11 on 1 and 3 channels.
+# Nanoseconds for each output pixel on one core, and the rows that a matrix product should have, measured with OpenBLAS
+# 0.3.31 (its Haswell and SkylakeX kernels) on 640 columns, 1 to 32 filters of 3x3 to 11x11 and 1 or 3 channels.
 _SHIFTED_TERM = 0.25
 _UNROLLED_TAP = 0.12
-_STACKED_ROW, _STACKED_PRODUCT = 0.05, 0.028
-_ONE_FILTER_PRODUCT, _PRODUCT = 0.05, 0.018
-# The matrix product takes as long with two rows as with nine; one row is a case of its own.
-_FEWEST_FILTERS = 9.5
+_PRODUCT = 0.018
+_ROWS_AS_COSTLY_AS_FEWER = 8
+_ROWS_WORTH_A_BAND = 12
+_ROWS_WORTH_A_BAND_OF_MANY_TAPS = 40
+_MANY_TAPS = 128
 
 Method = Callable[["Product", Float32, Float32], None]
 
@@ -53,21 +54,27 @@ class Product:
     @property
     def needs_blas(self) -> bool:
         """Whether matrices are multiplied."""
-        return self.method is not shifted
+        return self.method is unrolled
 
     @cached_property
     def method(self) -> Method:
-        """The method that takes the least time by a simple model of costs."""
+        """The method that takes less time by a simple model of costs."""
         height, width, channels, filters = self.weights.shape
-        across, terms = width * channels, int(np.count_nonzero(self.weights))
-        tap_cost = _ONE_FILTER_PRODUCT if filters == 1 else _PRODUCT * max(filters, _FEWEST_FILTERS)
-        costs: dict[Method, float] = {
-            shifted: terms * _SHIFTED_TERM,
-            stacked: across * _UNROLLED_TAP * self.strides[0]
-            + filters * height * self.strides[0] * (_STACKED_ROW + across * _STACKED_PRODUCT),
-            unrolled: across * (_UNROLLED_TAP * self.strides[0] + height * tap_cost),
-        }
-        return min(costs, key=lambda method: costs[method])
+        shifted_cost = int(np.count_nonzero(self.weights)) * _SHIFTED_TERM
+        rows = max(filters * self.band, _ROWS_AS_COSTLY_AS_FEWER)
+        product_cost = (height + self.band - 1) * rows / self.band * _PRODUCT
+        unrolled_cost = width * channels * (_UNROLLED_TAP * self.strides[0] + product_cost)
+        return shifted if shifted_cost <= unrolled_cost else unrolled
+
+    @cached_property
+    def band(self) -> int:
+        """How many rows of outputs one matrix product makes."""
+        height, width, channels, filters = (int(length) for length in self.weights.shape)
+        if self.strides[0] > 1 or self.dilation[0] > 1:
+            return 1
+        many = filters >= _ROWS_WORTH_A_BAND and height * width * channels >= _MANY_TAPS
+        rows = _ROWS_WORTH_A_BAND_OF_MANY_TAPS if many else _ROWS_WORTH_A_BAND
+        return min(height, -(-rows // filters))
 
     def fill(self, planes: Float32, out: Float32) -> None:
         """Fill `out`, a few columns at a time where the planes are so wide that unrolling them would take much memory.
@@ -76,9 +83,10 @@ class Product:
             planes: float32 (rows, channels, columns), as many as the outputs read.
             out: float32 (filters, out rows, out columns), overwritten.
         """
-        height, width, channels, filters = self.weights.shape
-        column = width * channels + (height * filters if self.method is stacked else 0)
-        tile = max(UNROLLED_BYTES // (len(planes) * column * planes.itemsize), 64)
+        height, width, channels, _ = self.weights.shape
+        # Rows that are read with gaps are no matrix as they lie, and copied.
+        rows = len(planes) + (height * out.shape[1] if self.dilation[0] > 1 else 0)
+        tile = max(UNROLLED_BYTES // (rows * width * channels * planes.itemsize), 64)
         for start in range(0, out.shape[2], tile):
             end = min(start + tile, out.shape[2])
             last = (end - 1) * self.strides[1] + (width - 1) * self.dilation[1]
@@ -105,40 +113,52 @@ def shifted(product: Product, planes: Float32, out: Float32) -> None:
                 total += np.multiply(plane, weight, out=term)
 
 
-def stacked(product: Product, planes: Float32, out: Float32) -> None:
-    """Multiply every filter row with the planes unrolled sideways, and add the filter rows up."""
-    height, width, channels, filters = product.weights.shape
-    _, rows, columns = out.shape
-    taps = product.weights.transpose(0, 3, 1, 2).reshape(height * filters, width * channels)
-    view = _sideways(product, planes, columns).transpose(1, 2, 0, 3)
-    sums = (taps @ view.reshape(width * channels, -1)).reshape(height, filters, len(planes), columns)
-    down, row_step = product.strides[0], product.dilation[0]
-    for row in range(height):
-        part = sums[row, :, row * row_step : row * row_step + (rows - 1) * down + 1 : down]
-        if row == 0:
-            out[:] = part
-        else:
-            out += part
-
-
 def unrolled(product: Product, planes: Float32, out: Float32) -> None:
-    """Multiply all taps with the unrolled planes, a row of outputs at a time."""
-    height, width, channels, filters = product.weights.shape
+    """Multiply all taps with the unrolled planes, one row of outputs at a time or a few."""
     _, rows, columns = out.shape
-    across = np.ascontiguousarray(_sideways(product, planes, columns)).reshape(len(planes), width * channels, columns)
+    across = _unroll(product, planes, columns)
+    band = min(product.band, rows)
+    whole = rows - rows % band
+    _multiply(product, across, out[:, :whole], band)
+    if whole < rows:
+        _multiply(product, across[whole * product.strides[0] :], out[:, whole:], rows - whole)
+
+
+def _unroll(product: Product, planes: Float32, columns: int) -> Float32:
+    """Return (rows, filter_width * channels, out columns): what each tap of a filter row meets."""
+    _, width, channels, _ = product.weights.shape
+    row_bytes, channel_bytes, pixel_bytes = planes.strides
+    view = as_strided(
+        planes,
+        (len(planes), width, channels, columns),
+        (row_bytes, pixel_bytes * product.dilation[1], channel_bytes, pixel_bytes * product.strides[1]),
+    )
+    return np.ascontiguousarray(view).reshape(len(planes), width * channels, columns)
+
+
+def _multiply(product: Product, across: Float32, out: Float32, band: int) -> None:
+    """Fill `out`, whose rows are a multiple of `band`, from unrolled planes."""
+    height, filters = product.weights.shape[0], len(out)
+    groups, taps_across, columns = out.shape[1] // band, across.shape[1], out.shape[2]
+    down, row_step = product.strides[0] * band, product.dilation[0]
     row_bytes, tap_bytes, pixel_bytes = across.strides
     windows = as_strided(
         across,
-        (rows, height, width * channels, columns),
-        (row_bytes * product.strides[0], row_bytes * product.dilation[0], tap_bytes, pixel_bytes),
-    )
-    taps = product.weights.reshape(-1, filters).T
-    np.matmul(taps, windows.reshape(rows, -1, columns), out=out.transpose(1, 0, 2))
+        (groups, height + band - 1, taps_across, columns),
+        (row_bytes * down, row_bytes * row_step, tap_bytes, pixel_bytes),
+    ).reshape(groups, -1, columns)
+    if band == 1:
+        np.matmul(_banded(product.weights, 1), windows, out=out.transpose(1, 0, 2))
+        return
+    sums = np.matmul(_banded(product.weights, band), windows).reshape(groups, band, filters, columns)
+    for row in range(band):
+        out[:, row::band] = sums[:, row].transpose(1, 0, 2)
 
 
-def _sideways(product: Product, planes: Float32, columns: int) -> Float32:
-    """Return a view (rows, filter_width, channels, out columns) of what each tap of a filter row meets."""
-    row_bytes, channel_bytes, pixel_bytes = planes.strides
-    tap_bytes = pixel_bytes * product.dilation[1]
-    shape = (planes.shape[0], product.weights.shape[1], planes.shape[1], columns)
-    return as_strided(planes, shape, (row_bytes, tap_bytes, channel_bytes, pixel_bytes * product.strides[1]))
+def _banded(weights: Float32, band: int) -> Float32:
+    """Return (band * filters, taps): the filters again and again, each time a row further."""
+    height, width, channels, filters = weights.shape
+    matrix = np.zeros((band, filters, height + band - 1, width * channels), np.float32)
+    for row in range(band):
+        matrix[row, :, row : row + height] = weights.transpose(3, 0, 1, 2).reshape(filters, height, width * channels)
+    return matrix.reshape(band * filters, -1)

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+_MOST_THREADS = 8
+"""Every thread has a few MB of its own; on a machine with many cores they would add up."""
+
 
 class _LentThreads:
     """The threads of BLAS, lent to as many callers as there are: the last to leave gives them back."""
@@ -64,6 +67,6 @@ def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:
             for item in items:
                 work(item)
             return
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(min(threads, _MOST_THREADS)) as pool:
             for _ in pool.map(work, items):
                 pass

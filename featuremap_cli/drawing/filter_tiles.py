@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,7 @@ from featuremap_cli.drawing.scaling import to_levels
 from featuremap_cli.drawing.text import coverage, line_height, text_width
 
 Pixels = NDArray[np.uint8]
+Cells = tuple[tuple[str, ...], ...]
 
 MOST_CHANNELS = 16
 LARGEST_NUMBERED = 7
@@ -26,6 +28,8 @@ PANEL_GAP = 3
 
 _LEVELS = 255
 _SMALLEST_NUMBER = 9
+_LONG_NUMBER = 5
+_DECIMAL = re.compile(r"[+-]?\d*\.\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,7 @@ class FilterTile:
     bias: float
     shape: tuple[int, int, int]
     summary: str | None
-    cells: tuple[tuple[str, ...], ...] | None
+    cells: Cells | None
 
     @property
     def extent(self) -> Extent:
@@ -115,7 +119,7 @@ def filter_tiles(
     ]
 
 
-def _cells(bank: FilterBank, position: int) -> tuple[tuple[str, ...], ...] | None:
+def _cells(bank: FilterBank, position: int) -> Cells | None:
     """Return the texts for the cells of a small kernel written by hand, or None."""
     if not bank.every_channel or max(bank.size) > LARGEST_NUMBERED:
         return None
@@ -180,9 +184,9 @@ def _reduced(picture: Pixels, height: int, width: int) -> Pixels:
     return reduced
 
 
-def _draw_numbers(canvas: Canvas, cells: tuple[tuple[str, ...], ...], left: int, top: int, side: int) -> None:
+def _draw_numbers(canvas: Canvas, cells: Cells, left: int, top: int, side: int) -> None:
     """Write a number into the middle of each cell, in black or white, whichever shows."""
-    size = _number_size(cells, side)
+    cells, size = _legible(cells, side)
     if size < _SMALLEST_NUMBER:
         return
     for row, texts in enumerate(cells):
@@ -194,10 +198,24 @@ def _draw_numbers(canvas: Canvas, cells: tuple[tuple[str, ...], ...], left: int,
             canvas.stamp(mask, x, y, color=(255, 255, 255) if dark else (0, 0, 0))
 
 
-def _number_size(cells: tuple[tuple[str, ...], ...], side: int) -> int:
+def _number_size(cells: Cells, side: int) -> int:
     """Return the type size at which the widest number leaves a little room in a cell of `side` pixels."""
     texts = {text for row in cells for text in row}
     size = round(0.28 * side)
-    while size >= _SMALLEST_NUMBER and max(text_width(text, size) for text in texts) > side - max(4, size // 2):
+    while size >= _SMALLEST_NUMBER and max(text_width(text, size) for text in texts) > side - max(4, size // 4):
         size -= 1
     return size
+
+
+def _legible(cells: Cells, side: int) -> tuple[Cells, int]:
+    """Return the texts for cells of `side` pixels and their type size, decimals cut to two digits if they get small."""
+    size = _number_size(cells, side)
+    if size < 0.25 * side and max(len(text) for row in cells for text in row) > _LONG_NUMBER:
+        cells = tuple(tuple(_two_digits(text) for text in row) for row in cells)
+        size = _number_size(cells, side)
+    return cells, size
+
+
+def _two_digits(text: str) -> str:
+    """Return a decimal number with two significant digits; fractions and whole numbers stay as they were written."""
+    return f"{float(text):.2g}" if _DECIMAL.fullmatch(text) else text

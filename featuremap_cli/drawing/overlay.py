@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ def draw_overlay(maps: FeatureMaps, style: SheetStyle, title: str, image: Image,
         size=(image.height, image.width),
         tile=style.tile,
         columns=style.columns,
-        heading=Heading(title, (*describe(view), _words(view), detail), bool(view.missing)),
+        heading=Heading(title, (*_words(view), detail), bool(view.missing)),
         labels=labels if style.labels else (),
         bar=bar.texts if bar is not None else (),
     )
@@ -98,7 +99,10 @@ def draw_overlay(maps: FeatureMaps, style: SheetStyle, title: str, image: Image,
             draw_silent_mark(canvas, box, grid.measures.label)
         if grid.lettering is not None:
             grid.lettering.draw(canvas, labels[position], box.left, box.top + box.height, grid.label_width)
-    return Sheet(canvas.picture(), view.text(), view.shown, maps.filters, view.notes())
+    text = view.text()
+    if view.limits is None:
+        text["Limits"] = json.dumps({str(index): list(_limits(view, index)) for index in view.shown})
+    return Sheet(canvas.picture(), text, view.shown, maps.filters, view.notes())
 
 
 def _draw_tile(canvas: Canvas, view: MapView, index: int, gray: Float32, place: tuple[int, int]) -> None:
@@ -139,8 +143,16 @@ def _stretched(values: Float32, height: int, width: int) -> Float32:
     return stretched
 
 
-def _words(view: MapView) -> str:
+def _words(view: MapView) -> tuple[str, ...]:
+    """Return the parts of the second line: how many maps, their scale, what the colors mean."""
+    shape, scale = describe(view)
+    signed = any(low < 0 < high for low, high in (_limits(view, index) for index in view.shown))
+    if view.limits is None and signed:
+        scale = "each tile scaled to its own greatest magnitude"
     if view.style.cmap != "gray":
-        return "the stronger, the more opaque"
-    signed = any(view.limits_of(index)[0] < 0 < view.limits_of(index)[1] for index in view.shown)
-    return "red positive, blue negative, the stronger the more opaque" if signed else "the stronger, the redder"
+        return shape, scale, "the stronger, the more opaque"
+    return (
+        shape,
+        scale,
+        "red positive, blue negative, the stronger the more opaque" if signed else "the stronger, the redder",
+    )

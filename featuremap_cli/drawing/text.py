@@ -96,7 +96,8 @@ def wrap(parts: list[str], size: int, width: int) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _set(text: str, size: int) -> Coverage:
-    """Return the coverage of `text`, drawn by Pillow."""
+    """Return the coverage of `text`, drawn by Pillow; line breaks and what no typeface can have become spaces."""
+    text = "".join(character if character.isprintable() else " " for character in text)
     font = _aileron(size) if _has_all(text) else _dejavu(size)
     ascent = _aileron(size).getmetrics()[0]
     mask = Image.new("L", (max(1, round(font.getlength(text))), line_height(size)))

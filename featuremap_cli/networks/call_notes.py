@@ -25,6 +25,7 @@ class CallNote:
     Attributes:
         layer: the layer.
         number: which of its calls, from 0.
+        given: its first argument: a tensor for nearly all layers.
         output: what it returned: a tensor for nearly all layers.
         before_activation: what its built-in activation was given; `output` where it has no activation inside.
             None for a layer of someone's own that has an activation and does not call it.
@@ -32,6 +33,7 @@ class CallNote:
 
     layer: KerasLayer
     number: int
+    given: Any
     output: Any
     before_activation: Any
 
@@ -57,9 +59,10 @@ def _noting_one(layer: KerasLayer, note: Callable[[CallNote], None]) -> Iterator
     def noted_call(original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             given_to_activation.clear()
+            given = next(iter((*arguments, *named.values())), None)
             output = original(*arguments, **named)
             before = output if activation is None else next(iter(given_to_activation), None)
-            note(CallNote(layer, next(numbers), output, before))
+            note(CallNote(layer, next(numbers), given, output, before))
             return output
 
         return call

@@ -55,6 +55,7 @@ class KerasRecorder(GraphRecorder):
         listing = _Listing(self._layers, notes, function.graph, beyond, image.channels_first)
         super().__init__(function, image, listing.entries, listing.spots, network)
         self.calls: Mapping[int, tuple[KerasLayer, int]] = listing.calls
+        self._given: Mapping[int, Any] = listing.given
 
     def record(
         self, batch: Float32, chosen: Sequence[LayerEntry], *, before_activation: bool, compiled: bool = True
@@ -73,6 +74,26 @@ class KerasRecorder(GraphRecorder):
             batch, self.image, self.network, lambda images: self._run_eagerly(images, chosen, before_activation)
         )
         return [self.as_maps(entry, output, len(batch)) for entry, output in zip(chosen, outputs, strict=True)]
+
+    def record_with_input(self, batch: Float32, entry: LayerEntry) -> tuple[Float32, Float32, Float32]:
+        """What one layer is given, what its own activation is given, and what it gives.
+
+        Args:
+            batch: as for `record`.
+            entry: the layer.
+
+        Returns:
+            Three times float32 (images, height, width, channels).
+
+        Raises:
+            NetworkError, ImageError: as `record`; what the layer is given must be maps too.
+        """
+        self.require_room(*batch.shape[1:3])
+        tensors = [self._given[entry.index], self.tensor(entry, True), self.tensor(entry, False)]
+        pruned = self._function.prune(self._function.inputs[self.image.position], tensors)
+        pieces = run_in_pieces(batch, self.image, self.network, lambda images: list(pruned(images)))
+        given, before, output = (self.as_maps(entry, piece, len(batch)) for piece in pieces)
+        return given, before, output
 
     def _run_eagerly(self, images: Any, chosen: Sequence[LayerEntry], before_activation: bool) -> list[Any]:
         wanted = {(id(layer), number) for layer, number in (self.calls[entry.index] for entry in chosen)}
@@ -195,7 +216,7 @@ class _Listing:
 
     Attributes:
         entries: a LayerEntry a call, in the order in which the calls end; then the layers that are never called.
-        spots, calls: for those that can be drawn.
+        spots, calls, given: for those that can be drawn.
     """
 
     def __init__(
@@ -212,6 +233,7 @@ class _Listing:
         entries: list[LayerEntry] = []
         self.spots: dict[int, Spot] = {}
         self.calls: dict[int, tuple[KerasLayer, int]] = {}
+        self.given: dict[int, Any] = {}
         for index, note in enumerate(notes):
             path = paths[id(note.layer)] + (f"#{note.number + 1}" if times[id(note.layer)] > 1 else "")
             traced = self._traced(note)
@@ -219,6 +241,7 @@ class _Listing:
             if traced.undrawable is None:
                 self.spots[index] = Spot(note.output, note.before_activation, self._is_channels_first(note.layer))
                 self.calls[index] = note.layer, note.number
+                self.given[index] = note.given
         for path, layer in layers.items():
             if id(layer) not in times:
                 entries.append(_entry(len(entries), path, layer, _Traced(None, "is never called on an image")))

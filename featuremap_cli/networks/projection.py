@@ -91,7 +91,7 @@ class Projector:
         Returns:
             float32 (images, height, width, channels): by how much the activation changes with each value of the
             network's input, as far as the method lets it through; channels in the order of the image (RGB). Zero where
-            nothing comes through.
+            nothing comes through, and everywhere for an activation that is zero.
 
         Raises:
             NetworkError: the network cannot run on these images.
@@ -184,13 +184,17 @@ def _frozen(network: Network, layer: LayerEntry) -> Any:
 
 
 def _seed(chosen: Any, places: Any) -> Any:
-    """What is sent back from the chosen filters' maps, (images, height, width): 1 at the place, or the whole map."""
+    """What is sent back from the chosen filters' maps, (images, height, width): 1 at the place, or the whole map.
+
+    The paper sends back the activation itself, which changes the projection's scale alone, but for one that is zero.
+    """
     shape = tensorflow.shape(chosen)
     rows = tensorflow.one_hot(places[:, 1], shape[1], dtype=chosen.dtype)
     columns = tensorflow.one_hot(places[:, 2], shape[2], dtype=chosen.dtype)
     single = rows[:, :, None] * columns[:, None, :]
+    fires = tensorflow.cast(tensorflow.not_equal(chosen, 0), chosen.dtype)
     is_whole = tensorflow.equal(places[:, 1], WHOLE_MAP)[:, None, None]
-    return tensorflow.where(is_whole, tensorflow.maximum(tensorflow.stop_gradient(chosen), 0), single)
+    return tensorflow.where(is_whole, tensorflow.maximum(tensorflow.stop_gradient(chosen), 0), single * fires)
 
 
 def _differentiable(images: Any) -> list[Any]:

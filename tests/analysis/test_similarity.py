@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from featuremap_cli.analysis.similarity import CoMoments, affordable, alike_filters
+from featuremap_cli.analysis.similarity import MEMORY_BYTES, CoMoments, affordable, alike_filters
 
 
 def test_correlations_of_all_pairs_however_they_were_cut_up() -> None:
@@ -39,4 +39,4 @@ def test_the_smallest_layers_are_compared_while_memory_lasts() -> None:
     assert affordable([16, 8, 4, 8], memory=1152) == [False, True, True, True]
     assert affordable([16, 8, 4, 8], memory=1151) == [False, True, True, False]
     # ResNet50's widest convolutions all fit
-    assert all(affordable([2048] * 4 + [1024] * 7 + [512] * 18 + [256] * 20 + [64] * 4))
+    assert all(affordable([2048] * 4 + [1024] * 7 + [512] * 18 + [256] * 20 + [64] * 4, MEMORY_BYTES))

@@ -3,7 +3,7 @@
 Two ratios: the whole process against a bare Keras script that loads the same file and predicts the same outputs but
 draws nothing; and drawing alone, a sheet of 64 maps for each layer against a matplotlib figure of 8x8 for each layer.
 The network has random weights. Usage:
-    python tests/benchmarks/activations.py [RUNS]
+    python tests/benchmarks/activations.py [TURNS]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from whole_process import CHINA, HERE, Run, run
+from processes import CHINA, FEATUREMAP, HERE, in_turn
 
 import featuremap_cli
 from featuremap_cli.arrays import FeatureMaps, Image
@@ -34,26 +34,18 @@ LAYERS = {(64, 112): 1, (64, 56): 6, (256, 56): 4, (128, 28): 8, (512, 28): 5, (
 LAYERS |= {(512, 7): 6, (2048, 7): 4}
 
 
-def whole_process(runs: int, folder: str) -> None:
+def whole_process(turns: int, folder: str) -> None:
     """Print the medians of both processes and their ratio."""
     model = str(Path(folder, "resnet50.keras"))
     subprocess.run([sys.executable, "-c", SAVE, model], check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
-    featuremap = str(Path(sys.executable).with_name("featuremap"))
     words = ["activations", str(CHINA), "-m", model, "-l", "all", "-o", str(Path(folder, "out")), "--force"]
     commands = {
-        "featuremap": [featuremap, *words],
+        "featuremap": [FEATUREMAP, *words],
         "bare Keras": [sys.executable, str(HERE / "textbook_activations.py"), model, str(CHINA)],
     }
-    results: dict[str, list[Run]] = {name: [] for name in commands}
-    for turn in range(runs + 1):
-        for name, command in commands.items():
-            result = run(command)
-            if turn:  # the first turn warms the file cache
-                results[name].append(result)
-    seconds = {name: statistics.median(one.seconds for one in of_name) for name, of_name in results.items()}
-    for name, of_name in results.items():
-        print(f"{name:12} {seconds[name]:7.2f} s  {max(one.megabytes for one in of_name):6.0f} MB")
-    print(f"featuremap / bare Keras  {seconds['featuremap'] / seconds['bare Keras']:5.2f}   (target: at most 1.25)")
+    measured = in_turn(commands, turns)
+    ratio = measured["featuremap"].seconds / measured["bare Keras"].seconds
+    print(f"featuremap / bare Keras  {ratio:5.2f}   (target: at most 1.25)")
 
 
 def drawing(runs: int) -> None:

@@ -149,3 +149,11 @@ def test_bad_input_gives_one_clear_line(featuremap, words: list[str], code: int,
 
 def test_debug_shows_the_traceback(featuremap) -> None:
     assert "Traceback" in featuremap("convolve", "sample:china", "-k", "no-such", "--debug").err
+
+
+def test_a_lost_filter_sheet_is_written_again(featuremap) -> None:
+    words = ("convolve", "sample:china", "-k", "box", "-o", "out")
+    featuremap(*words)
+    Path("out/filters.png").unlink()
+    assert featuremap(*words).out.split() == ["out/filters.png"]
+    assert featuremap(*words).out == ""

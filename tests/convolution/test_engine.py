@@ -75,7 +75,7 @@ def scenes(draw, filters=up_to_five, channels=up_to_five):
     return pixels, weights, Operation(padding=padding, strides=strides, dilation=dilation)
 
 
-@given(scenes(filters=st.integers(1, 12)))
+@given(scenes(filters=st.integers(1, 16)))
 @exhaustive
 def test_convolution_is_conv2d(scene):
     pixels, weights, operation = scene
@@ -251,7 +251,7 @@ def test_activations_are_those_of_tensorflow(activation, function):
     assert_same(maps, maps_first(function(pixels[None])))
 
 
-@pytest.mark.parametrize("method", [products.shifted, products.stacked, products.unrolled])
+@pytest.mark.parametrize("method", [products.shifted, products.unrolled])
 @given(scene=scenes(channels=st.integers(1, 3), filters=st.integers(1, 4)))
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_every_way_to_multiply_gives_the_same(method, scene):
@@ -265,12 +265,11 @@ def test_every_way_to_multiply_gives_the_same(method, scene):
     assert_same(maps, maps_first(expected))
 
 
-def test_the_cheapest_way_depends_on_the_filters():
+def test_the_cheaper_way_depends_on_the_filters():
     random = np.random.default_rng(0)
     chosen = {
         products.shifted: np.eye(11).reshape(11, 11, 1, 1),
-        products.stacked: random.random((11, 11, 3, 2)),
-        products.unrolled: random.random((7, 7, 3, 64)),
+        products.unrolled: random.random((3, 3, 3, 2)),
     }
     for method, weights in chosen.items():
         assert products.Product(weights.astype(np.float32), (1, 1), (1, 1)).method is method

@@ -6,6 +6,7 @@ import pytest
 from scipy import ndimage
 
 from featuremap_cli.arrays import FilterBank
+from featuremap_cli.drawing.filter_tiles import _two_digits
 from featuremap_cli.drawing.filters import draw_filters, view_filters
 from featuremap_cli.drawing.palette import MISSING_COLOR
 from featuremap_cli.drawing.scaling import parse_scale
@@ -72,6 +73,12 @@ def test_small_kernels_written_by_hand_show_their_numbers_and_others_do_not():
     assert len(np.unique(plain)) == 1
     large = tiles(draw_filters([kernel(np.ones((9, 9)))], SheetStyle(), TITLE).picture)[0]
     assert len(np.unique(large)) == 1
+
+
+def test_long_decimals_are_cut_and_fractions_are_not():
+    assert _two_digits("0.00134") == "0.0013"
+    assert _two_digits("-0.0587") == "-0.059"
+    assert [_two_digits(text) for text in ("1/9", "-12345", "5")] == ["1/9", "-12345", "5"]
 
 
 def test_numbers_are_white_on_dark_cells_and_black_on_bright_ones():

@@ -128,6 +128,8 @@ def test_signs_are_told_apart_and_zero_leaves_the_image():
     row = pixels[-60]
     assert (row[:, 2] - row[:, 0]).max() > 100, "blue for negative"
     assert (row[:, 0] - row[:, 2]).max() > 100, "red for positive"
+    maps[0, 0, 0] = -5
+    assert overlay(maps).text["Limits"] == '{"0": [-5.0, 5.0]}'
     base = round(128 * 0.7 + 70)
     assert (np.abs(row - base) <= 1).all(axis=1).sum() >= 40
 

@@ -48,6 +48,11 @@ def test_shortened_texts_fit_and_keep_both_ends(text, width):
         assert text.endswith(tail)
 
 
+@pytest.mark.parametrize("text", ["two\nlines", "tab\there", "\u2028", "caf\udce9.jpg", "\0"])
+def test_names_of_any_file_can_be_written(text):
+    assert coverage(text, 15).shape == (line_height(15), text_width(text, 15))
+
+
 def test_the_middle_is_left_out():
     assert shorten("block5_conv4_depthwise_separable", 15, 120).startswith("block")
     assert shorten("block5_conv4_depthwise_separable", 15, 120).endswith("able")

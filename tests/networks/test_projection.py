@@ -127,9 +127,9 @@ def test_deconvnet_of_alexnet_is_unpooling_rectifying_and_transposed_filters(ale
     weights = {name: model.get_layer(name).get_weights() for name, *_ in ALEXNET}
     entry = next(entry for entry in alexnet.layers() if entry.path == "conv5")
     (maps,) = alexnet.record(batch, [entry])
-    loudest = int(maps.max(axis=(0, 1, 2)).argmax())
-    row, column = np.unravel_index(maps[0, ..., loudest].argmax(), maps.shape[1:3])
-    places = [Place(loudest, int(row), int(column)), Place(loudest, 6, 6), Place(17, 12, 3)]
+    loudest = maps[0].max(axis=(0, 1)).argsort()[-3:]
+    spots = [np.unravel_index(maps[0, ..., index].argmax(), maps.shape[1:3]) for index in loudest]
+    places = [Place(int(index), int(row), int(column)) for index, (row, column) in zip(loudest, spots, strict=True)]
     ours = projector(alexnet, "deconvnet", "conv5").project(batch.repeat(3, axis=0), places)
     for projection, place in zip(ours, places, strict=True):
         theirs = numpy_deconvnet(weights, batch[0], place)
@@ -313,7 +313,7 @@ def test_a_whole_map_is_the_sum_of_its_places_each_as_strong_as_its_activation()
 def test_a_silent_filter_projects_to_zeros(method: str) -> None:
     layer = layers.Conv2D(2, 3, activation="relu", name="top", bias_initializer=keras.initializers.Constant(-100.0))
     model = keras.Sequential([keras.Input((6, 6, 3)), layer])
-    projection = project(model, pixels(1, 6, 6, 3), method, [Place(0)])
+    projection = project(model, pixels(2, 6, 6, 3), method, [Place(0), Place(0, 1, 2)])
     assert not projection.any()
 
 
@@ -340,7 +340,8 @@ def test_a_subclassed_model_with_a_skip() -> None:
 
 
 def test_each_call_of_a_shared_layer_has_its_own_projection() -> None:
-    shared = layers.Conv2D(3, 1, activation="relu", name="shared", use_bias=False)
+    fires = keras.initializers.Constant(20.0)
+    shared = layers.Conv2D(3, 1, activation="relu", name="shared", bias_initializer=fires)
     image = keras.Input((2, 2, 3))
     model, batch = keras.Model(image, shared(shared(image))), pixels(1, 2, 2, 3)
     kernel = shared.get_weights()[0][0, 0]

@@ -1,0 +1,194 @@
+"""`featuremap health`: sparsity and dead filters over a set of images, with thresholds for CI."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from featuremap_cli.commands.console import give, give_json, tell
+from featuremap_cli.commands.health_job import HealthJob
+from featuremap_cli.commands.options import NETWORK, BatchOptions, Images, Layers, NetworkOptions
+from featuremap_cli.commands.thresholds import ThresholdOptions
+from featuremap_cli.errors import ThresholdCrossedError, UsageError
+
+if TYPE_CHECKING:
+    from featuremap_cli.batch.outputs import OutputFolder
+    from featuremap_cli.commands.health_job import HealthSession
+    from featuremap_cli.commands.health_report import HealthReport
+    from featuremap_cli.commands.thresholds import Thresholds
+
+MOST_CHANGED = 12
+"""How many filters the sheet of changes shows."""
+
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OTHER_MODEL",
+        help="An earlier checkpoint of the same architecture: what changed since, in weights and maps.",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
+AsCsv = Annotated[bool, typer.Option("--csv", help="A line a filter on stdout, as in health.csv.")]
+
+
+def health(
+    images: Images,
+    network: NetworkOptions,
+    checks: ThresholdOptions,
+    batch: BatchOptions,
+    layer: Layers = None,
+    compare: Compare = None,
+    csv: AsCsv = False,
+) -> None:
+    """Measure sparsity, dead filters and NaN over images; fail on thresholds.
+
+    Writes `health.png` and `health.csv`, and prints a row a layer (with --json one object for the whole run). A
+    crossed threshold is exit code 8, even where images failed too. Every image is measured anew, by one network that
+    uses every core: --force and --jobs change nothing here.
+
+    Examples: `featuremap health sample:china sample:flower -m alexnet` |
+    `featuremap health photos/ -m model.keras -l all --max-dead 5% --min-sparsity 30%` |
+    `featuremap health photos/ -m new.keras --compare old.keras` |
+    `featuremap health photos/ -m model.keras --json > baseline.json`
+    """
+    from featuremap_cli.batch.outputs import OutputFolder
+    from featuremap_cli.commands.run import find, gather
+    from featuremap_cli.commands.thresholds import read_thresholds
+
+    if csv and batch.json:
+        raise UsageError("--csv and --json both want stdout: give one of them; health.csv is written in any case")
+    thresholds = read_thresholds(checks)
+    folder = OutputFolder(str(batch.out))
+    if batch.dry_run:
+        for name in _outputs(compare):
+            give(folder.path(name))
+        return
+    found = find(images, batch)
+    first = list(islice(found, network.batch_size))
+    job = _KeptJob(HealthJob(network, tuple(layer or ()), compare, len(first), compiled=len(first) > 1), batch.quiet)
+    tally = gather(job, images, batch, chain(first, found))
+    if job.session is None or not job.session.measurement.images or (batch.fail_fast and tally.failed):
+        raise typer.Exit(tally.exit_code)
+    report = _report(job.session, thresholds)
+    words = (
+        *(word for pattern in layer or () for word in ("-l", pattern)),
+        *(("--compare", compare) if compare else ()),
+    )
+    paths = _write(report, job.session, folder, _command(images, network, words))
+    _print(report, paths, batch, csv)
+    for notice in () if batch.quiet else report.notices():
+        tell(notice)
+    if report.failed_checks:
+        for line in report.failed_checks[:-1]:
+            tell(line)
+        raise ThresholdCrossedError(report.failed_checks[-1])
+    if tally.exit_code:
+        raise typer.Exit(tally.exit_code)
+
+
+class _KeptJob:
+    """A health job, opened once in this process; what its session has gathered can be asked for afterwards.
+
+    Args:
+        job: the job.
+        quiet: whether to keep the session's notices to itself.
+
+    Attributes:
+        session: None until the job was opened, which it is for the first image that there is.
+    """
+
+    def __init__(self, job: HealthJob, quiet: bool) -> None:
+        self.session: HealthSession | None = None
+        self.name, self.batch_size, self.overlaps = job.name, job.batch_size, job.overlaps
+        self._job, self._quiet = job, quiet
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the job's."""
+        return self._job.options()
+
+    def open(self) -> HealthSession:
+        """Open the job and keep its session."""
+        self.session = self._job.open()
+        for notice in () if self._quiet else self.session.notices:
+            tell(notice)
+        return self.session
+
+
+def _outputs(compare: str | None) -> list[str]:
+    from featuremap_cli.batch.outputs import HEALTH_PICTURE, HEALTH_TABLE, variant_file
+
+    return [HEALTH_PICTURE, HEALTH_TABLE, *([variant_file(HEALTH_PICTURE, "changes")] if compare else [])]
+
+
+def _report(session: HealthSession, thresholds: Thresholds) -> HealthReport:
+    """Return all that follows from what the session has seen."""
+    from featuremap_cli.analysis.weights import weigh
+    from featuremap_cli.commands.health_report import HealthReport
+    from featuremap_cli.networks.weights import unreal_weights
+
+    layers = session.reports()
+    unreal = tuple(unreal_weights(session.current.network))
+    return HealthReport(
+        network=session.current.network.name,
+        images=session.measurement.images,
+        layers=tuple(layers),
+        weights=tuple(None if bank is None else weigh(bank) for bank in session.current.filters()),
+        unreal=unreal,
+        compared_with=session.other.network.name if session.other else None,
+        changes=session.changes(),
+        failed_checks=tuple(thresholds.failed(layers, unreal)),
+    )
+
+
+def _write(report: HealthReport, session: HealthSession, folder: OutputFolder, command: str) -> list[str]:
+    """Write the picture, the table, and the sheet of changes where there are any; return their paths.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    from featuremap_cli import __version__
+    from featuremap_cli.commands.health_report import count
+    from featuremap_cli.drawing.figures import draw_health
+    from featuremap_cli.drawing.png import encode
+
+    text = {"Software": f"featuremap {__version__}", "Command": command}
+    layers = count(len(report.layers), "layer")
+    picture = draw_health(report.layers, f"Health · {report.network}", f"{count(report.images, 'image')}, {layers}")
+    contents = [encode(picture, text), report.as_csv().encode()]
+    sheet = session.draw_changes(report.changes, MOST_CHANGED)
+    if sheet is not None:
+        contents.append(encode(sheet, text))
+    return [
+        folder.path(folder.write(name, content).relative)
+        for name, content in zip(_outputs(report.compared_with), contents, strict=False)
+    ]
+
+
+def _print(report: HealthReport, paths: Sequence[str], batch: BatchOptions, csv: bool) -> None:
+    """Print the report on stdout; with --json or --csv the files' names go to stderr, for stdout is data alone."""
+    from featuremap_cli.commands.health_report import terminal_width
+
+    if batch.json:
+        give_json(report.as_json())
+    elif csv:
+        give(report.as_csv().removesuffix("\n"))
+    else:
+        give(report.as_text(terminal_width()) + "\n")
+        for path in paths:
+            give(path)
+        return
+    if not batch.quiet:
+        tell(f"written: {', '.join(paths)}")
+
+
+def _command(images: Sequence[str], network: NetworkOptions, words: Sequence[str]) -> str:
+    """Return the command line that makes the picture again; of many images the first stand for all."""
+    from featuremap_cli.commands.provenance import option_words
+
+    shown = [*images[:8], *(["..."] if len(images) > 8 else [])]
+    return shlex.join(["featuremap", "health", *shown, *option_words(network), *words])

@@ -1,0 +1,153 @@
+"""The patches that excite each filter most, beside their projections: Zeiler and Fergus 2014, figure 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from featuremap_cli.arrays import Float32, Image
+from featuremap_cli.drawing.blocks import BlockLabel, BlockOrder, BlockPage
+from featuremap_cli.drawing.cutout import (
+    Size,
+    Window,
+    cutout,
+    outline,
+    projection_cutout,
+    scaled_window,
+)
+from featuremap_cli.drawing.input_image import input_picture
+from featuremap_cli.drawing.numerals import same_digits, value_range
+from featuremap_cli.drawing.page import Heading, Sheet
+from featuremap_cli.drawing.style import Tile
+
+_PROJECTIONS, _PATCHES = 0, 1
+_DIMMED = 0.35
+
+
+@dataclass(frozen=True)
+class FilterPlaces:
+    """A filter, and the activations of its places from the strongest on; none for one that never fired."""
+
+    index: int
+    values: tuple[float, ...]
+
+    @property
+    def label(self) -> BlockLabel:
+        """What stands above its block."""
+        if not self.values:
+            return BlockLabel(str(self.index), ("never fires", "silent"))
+        greatest = same_digits(self.values[:1])[0]
+        if len(self.values) == 1:
+            return BlockLabel(str(self.index), (greatest,))
+        return BlockLabel(
+            str(self.index), (value_range(self.values[-1], self.values[0]), f"up to {greatest}", greatest)
+        )
+
+
+@dataclass(frozen=True)
+class PatchOrder:
+    """What a sheet of patches has to hold.
+
+    Attributes:
+        title: the first line.
+        details: parts of the second.
+        filters: one a block.
+        size: (height, width) of a patch, in pixels of the network's input.
+        columns: blocks in a row, or None.
+        tile: the tile size asked for.
+    """
+
+    title: str
+    details: tuple[str, ...]
+    filters: tuple[FilterPlaces, ...]
+    size: Size
+    columns: int | None = None
+    tile: Tile = "auto"
+
+
+class PatchSheet:
+    """A sheet of patches, painted one by one: its memory does not grow with their number.
+
+    Raises:
+        UsageError: it would have more pixels than image viewers open.
+    """
+
+    def __init__(self, order: PatchOrder) -> None:
+        labels = tuple(one.label for one in order.filters)
+        heading = Heading(order.title, order.details)
+        places = tuple(len(one.values) for one in order.filters)
+        self._page = BlockPage(BlockOrder(heading, labels, 2, places, order.size, order.columns, order.tile))
+        self._shown = tuple(one.index for one in order.filters)
+
+    def put(self, block: int, place: int, picture: Image, projection: Float32, window: Window) -> None:
+        """Paint a patch and its projection.
+
+        Args:
+            block: the filter's place among `PatchOrder.filters`.
+            place: 0 for the strongest.
+            picture: what the network saw.
+            projection: float32 (height, width, channels) of the same height and width.
+            window: which part of both.
+        """
+        pixels = input_picture(picture, picture.height, picture.width)
+        self._page.put(block, _PROJECTIONS, place, projection_cutout(projection, window, self._page.tile)[0])
+        self._page.put(block, _PATCHES, place, cutout(pixels, window, self._page.tile))
+
+    def sheet(self, total: int, text: Mapping[str, str], notes: Sequence[str] = ()) -> Sheet:
+        """Return the finished sheet.
+
+        Args:
+            total: how many filters the layer has.
+            text: for the PNG's text chunks.
+            notes: lines for stderr.
+        """
+        return Sheet(self._page.canvas.picture(), text, self._shown, total, tuple(notes))
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A box on an image: which filter fired there, and how strongly.
+
+    Attributes:
+        filter: index of the filter.
+        rank: 1 where it fires most of all images.
+        value: the activation.
+        window: in pixels of the image.
+    """
+
+    filter: int
+    rank: int
+    value: float
+    window: Window
+
+
+def draw_boxes(image: Image, spots: Sequence[Spot], title: str, details: tuple[str, ...]) -> Sheet:
+    """Return an image once for each spot on it, with all outside the spot's box dimmed.
+
+    Args:
+        image: as it was read.
+        spots: at least one.
+        title: the first line.
+        details: parts of the second.
+    """
+    values = same_digits(tuple(spot.value for spot in spots))
+    labels = tuple(
+        BlockLabel(str(spot.filter), (f"{value}, rank {spot.rank}", value))
+        for spot, value in zip(spots, values, strict=True)
+    )
+    size = image.height, image.width
+    page = BlockPage(BlockOrder(Heading(title, details), labels, 1, (1,) * len(spots), size))
+    pixels = input_picture(image, *page.tile)
+    dimmed = np.rint(255 - (255 - pixels.astype(np.float32)) * _DIMMED).astype(np.uint8)
+    for block, spot in enumerate(spots):
+        part = scaled_window(spot.window.visible(size), size, page.tile)
+        shown = dimmed.copy()
+        inside = slice(part.top, part.bottom), slice(part.left, part.right)
+        shown[inside] = pixels[inside]
+        page.put(block, 0, 0, shown)
+        left, top = page.corner(block, 0, 0)
+        outline(page.canvas, part, page.tile, left, top, page.line)
+    shown_filters = tuple(dict.fromkeys(spot.filter for spot in spots))
+    return Sheet(page.canvas.picture(), {}, shown_filters, len(shown_filters))

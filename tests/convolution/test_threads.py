@@ -1,0 +1,71 @@
+"""BLAS is held to one thread while ours work, and given its threads back."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from featuremap_cli.convolution.threads import for_each
+
+
+def blas_threads():
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+@pytest.fixture
+def two_threads():
+    assert np.ones((2, 2)) @ np.ones(2) is not None  # BLAS is loaded
+    with threadpool_limits(2, "blas"):
+        yield
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_blas_has_one_thread_while_ours_work_and_two_afterwards():
+    seen = []
+    for_each(lambda item: seen.append((item, blas_threads())), range(5))
+    assert sorted(item for item, _ in seen) == [0, 1, 2, 3, 4]
+    assert {number for _, threads in seen for number in threads} == {1}
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_work_runs_side_by_side():
+    meeting = Barrier(2, timeout=20)
+    for_each(lambda item: meeting.wait() and None, range(2))
+    assert not meeting.broken
+
+
+def test_one_thread_for_blas_is_one_thread_for_us():
+    seen = []
+    with threadpool_limits(1, "blas"):
+        for_each(seen.append, range(4))
+    assert seen == [0, 1, 2, 3]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_an_error_comes_through_and_the_threads_come_back():
+    def fail(item):
+        raise ValueError(f"item {item}")
+
+    with pytest.raises(ValueError, match="item 0"):
+        for_each(fail, range(3))
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_callers_side_by_side_give_the_threads_back_once():
+    inside = Barrier(2, timeout=20)
+
+    def meet(item):
+        if item == 0:
+            inside.wait()
+
+    callers = [Thread(target=for_each, args=(meet, range(2))) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert blas_threads() == {2}
