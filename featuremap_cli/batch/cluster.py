@@ -179,6 +179,8 @@ class DaskEngine:
         read = pickle.loads(report)
         if read.fatal is not None:
             raise read.fatal.failure.as_error()
+        if self._cluster.take_in is not None:
+            self._cluster.take_in(read.gathered)
         return [self._told(one, batch) for one in read.finished]
 
     def _killed(self, batch: _Flying, deaths: int) -> list[Finished]:

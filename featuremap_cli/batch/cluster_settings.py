@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from featuremap_cli.errors import UsageError
 
@@ -20,10 +21,13 @@ class Cluster:
     Attributes:
         address: a scheduler's (`tcp://10.0.0.1:8786`), `local:N` for N processes here, or a scheduler file's path.
         tell: told in a line what the user should know, such as the dashboard's address.
+        take_in: given what a `GatheringSession` has gathered on some of the images, for each part of them once; None
+            for a job that gathers nothing.
     """
 
     address: str
     tell: Callable[[str], None]
+    take_in: Callable[[Any], None] | None = None
 
     def __post_init__(self) -> None:
         if self.processes is None and not self.is_scheduler and not Path(self.address).is_file():

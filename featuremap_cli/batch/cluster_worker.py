@@ -15,10 +15,12 @@ from typing import Any
 
 from distributed import WorkerPlugin
 
-from featuremap_cli.batch.job import Finished, Job, Outcome, Session, Task
+from featuremap_cli.batch.engines import do_tasks
+from featuremap_cli.batch.job import Finished, GatheringSession, Job, Outcome, Session, Task
 from featuremap_cli.batch.outputs import OutputFolder
 from featuremap_cli.batch.pipeline import Begun, Fatal, Message, Pipeline
 from featuremap_cli.batch.stages import failure_of
+from featuremap_cli.errors import OutputError
 from featuremap_cli.version import __version__
 
 _opened: dict[str, OpenedJob] = {}
@@ -36,6 +38,10 @@ class SentTask:
     task: Task
     opens: str
 
+    def to_open(self) -> Task:
+        """The task with the path that this process opens."""
+        return replace(self.task, location=replace(self.task.location, path=self.opens))
+
 
 @dataclass(frozen=True)
 class Report:
@@ -44,10 +50,12 @@ class Report:
     Attributes:
         finished: one for each task, unless the run must end.
         fatal: why the run must end.
+        gathered: what a `GatheringSession` has gathered on these images.
     """
 
     finished: tuple[Finished, ...]
     fatal: Fatal | None = None
+    gathered: Any = None
 
 
 class JobPlugin(WorkerPlugin):  # type: ignore[misc]
@@ -105,32 +113,25 @@ class OpenedJob:
     def __init__(self, opening: bytes) -> None:
         self._opening = opening
         self._turn = threading.Lock()
-        self._batches: dict[int, _Batch] = {}
-        self._planned: dict[int, Task] = {}
-        self._pipeline: Pipeline | None = None
+        self._work: _Overlapping | _Gathering | None = None
         self._fatal: Fatal | None = None
 
     def do(self, sent: Sequence[SentTask]) -> Report:
         """Do these images; other threads may do others meanwhile."""
-        batch = _Batch({one.task.index for one in sent})
         with self._turn:
-            if self._fatal is None and self._pipeline is None:
+            if self._fatal is None and self._work is None:
                 self._open()
-            if self._fatal is not None or self._pipeline is None:
+            if self._fatal is not None or self._work is None:
                 return Report((), self._fatal)
-            for one in sent:
-                self._batches[one.task.index] = batch
-                self._planned[one.task.index] = one.task
-                self._pipeline.submit(replace(one.task, location=replace(one.task.location, path=one.opens)))
-        batch.is_over.wait()
-        return Report(tuple(batch.finished), self._fatal if batch.missing else None)
+            work = self._work
+        return work.do(sent)
 
     def stop(self) -> None:
         """Write nothing more, and let every thread go that waits."""
         with self._turn:
-            if self._pipeline is not None:
-                self._pipeline.stop()
-            self._end(Fatal(failure_of(InterruptedError("the run was ended"))))
+            self._fatal = self._fatal or Fatal(failure_of(InterruptedError("the run was ended")))
+            if self._work is not None:
+                self._work.stop(self._fatal)
 
     def _open(self) -> None:
         job: Job
@@ -141,7 +142,34 @@ class OpenedJob:
         except Exception as error:  # noqa: BLE001 -- it travels to the run's own process, which raises it again
             self._fatal = Fatal(failure_of(error))
             return
-        self._pipeline = Pipeline(_AsPlanned(session, self._planned), job.batch_size, folder, self._deliver)
+        if isinstance(session, GatheringSession):
+            self._work = _Gathering(session, job.batch_size, folder)
+        else:
+            self._work = _Overlapping(session, job.batch_size, folder)
+
+
+class _Overlapping:
+    """Batches of images through one pipeline: they overlap, and each ends when its own images are finished."""
+
+    def __init__(self, session: Session, batch_size: int, folder: OutputFolder) -> None:
+        self._batches: dict[int, _Batch] = {}
+        self._planned: dict[int, Task] = {}
+        self._fatal: Fatal | None = None
+        self._pipeline = Pipeline(_AsPlanned(session, self._planned), batch_size, folder, self._deliver)
+
+    def do(self, sent: Sequence[SentTask]) -> Report:
+        batch = _Batch({one.task.index for one in sent})
+        for one in sent:
+            self._batches[one.task.index] = batch
+            self._planned[one.task.index] = one.task
+            self._pipeline.submit(one.to_open())
+        if self._fatal is None:
+            batch.is_over.wait()
+        return Report(tuple(batch.finished), self._fatal if batch.missing else None)
+
+    def stop(self, fatal: Fatal) -> None:
+        self._pipeline.stop()
+        self._end(fatal)
 
     def _deliver(self, message: Message) -> None:
         if isinstance(message, Begun):
@@ -163,6 +191,35 @@ class OpenedJob:
             batch.is_over.set()
 
 
+class _Gathering:
+    """Batches of images that each gather by themselves: what a batch has gathered travels with its report, so that a
+    batch that Dask does twice counts once."""
+
+    def __init__(self, session: GatheringSession, batch_size: int, folder: OutputFolder) -> None:
+        self._session, self._batch_size, self._folder = session, batch_size, folder
+        self._turns = (threading.Lock(), threading.Lock(), threading.Lock())
+        self._is_stopped = False
+
+    def do(self, sent: Sequence[SentTask]) -> Report:
+        part = self._session.fresh()
+        planned = {one.task.index: one.task for one in sent}
+        one_at_a_time = _InTurn(_AsPlanned(part, planned), self._turns)
+        finished: list[Finished] = []
+        for start in range(0, len(sent), self._batch_size):
+            if self._is_stopped:
+                break
+            tasks = [one.to_open() for one in sent[start : start + self._batch_size]]
+            try:
+                finished.extend(do_tasks(one_at_a_time, tasks, self._folder))
+            except OutputError as error:
+                return Report((), Fatal(failure_of(error)))
+        return Report(tuple(finished), gathered=part.gathered)
+
+    def stop(self, fatal: Fatal) -> None:
+        self._is_stopped = True
+        self._folder.gate.close()
+
+
 @dataclass(frozen=True)
 class _AsPlanned:
     """A session that opens images by the path that holds in this worker, and writes of them what was planned: so the
@@ -179,3 +236,23 @@ class _AsPlanned:
 
     def write(self, task: Task, result: Any, folder: OutputFolder) -> Outcome:
         return self.session.write(self.planned[task.index], result, folder)
+
+
+@dataclass(frozen=True)
+class _InTurn:
+    """A session each of whose methods is called from one thread at a time, as sessions expect."""
+
+    session: Session
+    turns: tuple[threading.Lock, threading.Lock, threading.Lock]
+
+    def read(self, task: Task) -> Any:
+        with self.turns[0]:
+            return self.session.read(task)
+
+    def compute(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        with self.turns[1]:
+            return self.session.compute(inputs)
+
+    def write(self, task: Task, result: Any, folder: OutputFolder) -> Outcome:
+        with self.turns[2]:
+            return self.session.write(task, result, folder)

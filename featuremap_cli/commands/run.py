@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from featuremap_cli.batch.cluster_settings import Cluster
-    from featuremap_cli.batch.job import Job
+    from featuremap_cli.batch.job import GatheringJob, Job
     from featuremap_cli.batch.outputs import OutputFolder, Written
     from featuremap_cli.batch.record import Record, Tally
     from featuremap_cli.batch.runner import RunSettings
@@ -111,9 +111,11 @@ def _tell_nobody(_: str) -> None:
 
 
 def gather(
-    job: Job, images: Sequence[str], batch: BatchOptions, found: Iterable[ImageLocation | MissingImage]
+    job: GatheringJob, images: Sequence[str], batch: BatchOptions, found: Iterable[ImageLocation | MissingImage]
 ) -> Tally:
-    """Run a job whose result is more than its files, in this process, and tell which images failed.
+    """Run a job whose result is more than its files, and tell which images failed.
+
+    It runs in this process, or on a cluster, whose workers' sessions gather for one that is opened here.
 
     Every image is done, whatever earlier runs have done: what a session has gathered ends with it.
 
@@ -133,7 +135,10 @@ def gather(
     from featuremap_cli.batch.progress import Progress
     from featuremap_cli.batch.runner import RunSettings, run
 
-    settings = RunSettings(OutputFolder(str(batch.out)), jobs=1, fail_fast=batch.fail_fast, resumes=False)
+    cluster = read_cluster(batch)
+    if cluster is not None:
+        cluster = replace(cluster, take_in=job.open().take_in)
+    settings = RunSettings(OutputFolder(batch.out), jobs=1, fail_fast=batch.fail_fast, resumes=False, cluster=cluster)
     with closing(run(job, found, settings)) as records, Progress(tell, _count(images, batch), batch.quiet) as progress:
         for record in records:
             progress.add(record)

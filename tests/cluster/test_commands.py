@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,30 @@ def test_activations_give_the_same_bytes_on_a_cluster(
     assert (here.code, there.code) == (0, 0)
     assert files(tmp_path / "work/here") == files(tmp_path / "work/there")
     assert len(files(tmp_path / "work/there")) == 2 * 7
+
+
+def test_health_over_workers_is_that_of_one_process(
+    tmp_path: Path, photos: Path, two_workers: Servers, featuremap: Run
+) -> None:
+    network = ("health", "photos", "-m", "alexnet", "-l", "0", "-l", "-1", "--batch-size", "2", "--json")
+    here = featuremap(*network, "-o", "here")
+    there = featuremap(*network, "-o", "there", "--cluster", two_workers.address)
+    assert here.code == there.code == ExitCode.SOME_IMAGES_FAILED
+    (expected,), (measured,) = json_lines(here.out), json_lines(there.out)
+    assert dict(numbers(expected)) == pytest.approx(dict(numbers(measured)), rel=1e-9, abs=1e-9)
+    assert dict(numbers(measured))["/images"] == 7
+
+
+def numbers(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every leaf of a JSON value by its path; each text as whether it is there."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from numbers(inner, f"{path}/{key}")
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from numbers(inner, f"{path}/{place}")
+    else:
+        yield (path, value) if isinstance(value, int | float) else (f"{path}={value}", 1)
 
 
 def json_lines(text: str) -> list[object]:
