@@ -15,6 +15,9 @@ from featuremap_cli.version import __version__
 # Two batches at a time in a process: one is read while the other one is computed.
 _THREADS_OF_A_PROCESS = 2
 
+# Dask has its workers give freed memory back at once, and new arrays of megabytes are then paged in each time.
+_KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
+
 _CONNECTING_SECONDS = 10.0
 _CLOSING_SECONDS = 2.0
 _COUNTING_SECONDS = 2.0
@@ -104,8 +107,10 @@ class Connection:
     def _connect(self, distributed: Any) -> Any:
         cluster, more = self._cluster, {"timeout": _CONNECTING_SECONDS, "set_as_default": False}
         if cluster.processes is not None:
+            import dask
+
             # Processes started in here never see Ctrl-C: this one does, and ends them.
-            with signals_blocked():
+            with signals_blocked(), dask.config.set(_KEEP_MEMORY):
                 self._local = distributed.LocalCluster(
                     n_workers=cluster.processes,
                     threads_per_worker=_THREADS_OF_A_PROCESS,
