@@ -34,6 +34,7 @@ def loaded_by(folder: Path, *words: str) -> set[str]:
         ["convolve", "--help"],
         ["--version"],
         ["kernels"],
+        ["arithmetic", "150x100x3", "conv 200 5x5 same", "--json"],
         ["networks"],
         ["convolve", "sample:china", "-k", "alexnet:conv1", "--limit", "4"],
         ["filters", "sobel-x", "squeezenet:fire2/expand3x3"],

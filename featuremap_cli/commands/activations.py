@@ -11,11 +11,11 @@ import typer
 
 from featuremap_cli.commands.options import (
     NETWORK,
-    BatchOptions,
     DrawingOptions,
     Images,
     Layers,
     NetworkOptions,
+    RunOptions,
 )
 from featuremap_cli.errors import NetworkError
 
@@ -42,7 +42,7 @@ def activations(
     images: Images,
     network: NetworkOptions,
     drawing: DrawingOptions,
-    batch: BatchOptions,
+    batch: RunOptions,
     layer: Layers = None,
     before_activation: BeforeActivation = False,
 ) -> None:

@@ -18,7 +18,20 @@ from featuremap_cli.commands.edge import register
 from featuremap_cli.errors import ExitCode
 
 # Each command is the function of its name in the module of its name, imported only when it is the one that runs.
-COMMANDS = ("convolve", "filters", "activations", "anatomy", "health", "layers", "arithmetic", "kernels", "networks")
+COMMANDS = (
+    "convolve",
+    "filters",
+    "activations",
+    "anatomy",
+    "health",
+    "patches",
+    "project",
+    "layers",
+    "arithmetic",
+    "kernels",
+    "networks",
+    "gallery",
+)
 
 
 def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:

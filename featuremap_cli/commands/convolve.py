@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from featuremap_cli.commands.console import tell
-from featuremap_cli.commands.options import BatchOptions, DrawingOptions, Images, OperationOptions, read_size
+from featuremap_cli.commands.options import DrawingOptions, Images, OperationOptions, RunOptions, read_size
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import FeatureMaps, FilterBank, Image
@@ -42,7 +42,7 @@ def convolve(
     images: Images,
     operation: OperationOptions,
     drawing: DrawingOptions,
-    batch: BatchOptions,
+    batch: RunOptions,
     kernel: Kernels = None,
     gray: Gray = False,
     resize: Resize = None,

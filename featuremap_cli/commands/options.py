@@ -172,6 +172,15 @@ class BatchOptions:
     ] = None
 
 
+@dataclass(frozen=True)
+class RunOptions(BatchOptions):
+    """The same for a run that leaves sheets for each image: it can be browsed."""
+
+    gallery: Annotated[
+        bool, typer.Option("--gallery", help="Write a page to browse the run, index.html.", rich_help_panel=BATCH)
+    ] = False
+
+
 Images = Annotated[
     list[str],
     typer.Argument(

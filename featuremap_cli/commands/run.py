@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import BatchOptions
+from featuremap_cli.commands.options import BatchOptions, RunOptions
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def find(images: Sequence[str], batch: BatchOptions) -> Iterator[ImageLocation |
 def run_job(
     job: Job,
     images: Sequence[str],
-    batch: BatchOptions,
+    batch: RunOptions,
     found: Iterable[ImageLocation | MissingImage] | None = None,
     first: First | None = None,
 ) -> None:
@@ -73,6 +73,8 @@ def run_job(
     # A network uses every core by itself: worker processes would each load it, and be no faster.
     jobs = batch.jobs or (1 if job.overlaps else default_jobs())
     settings = RunSettings(OutputFolder(batch.out), jobs, batch.force, batch.fail_fast, cluster=read_cluster(batch))
+    if batch.gallery and settings.folder.is_remote:
+        raise UsageError("--gallery writes a page for a folder on a disk: leave it out, or choose a folder with --out")
     found = find(images, batch) if found is None else found
     if batch.dry_run:
         _preview(job, found, settings)
@@ -87,6 +89,10 @@ def run_job(
                 give_json(record.as_json())
             elif record.status == "done":
                 _tell_files(record.outputs, batch)
+    if batch.gallery and (progress.tally.done or progress.tally.skipped):
+        from featuremap_cli.commands.gallery import write_gallery
+
+        _tell_files([settings.folder.path(write_gallery(settings.folder).relative)], batch)
     if progress.tally.exit_code:
         raise typer.Exit(progress.tally.exit_code)
 

@@ -87,7 +87,7 @@ def projection_cutout(projection: Float32, window: Window, size: Size) -> tuple[
     shown, outside = _part(channels, window, size), _outside(window, projection.shape[:2], size)
     magnitudes = np.abs(shown[~outside])
     drawn = magnitudes[magnitudes > 0]
-    limit = float(np.quantile(drawn, 1 - CLIPPED)) if drawn.size else 0.0
+    limit = float(np.quantile(drawn, 1 - CLIPPED, method="higher")) if drawn.size else 0.0
     scaled = shown * (_REACH / limit) if limit else np.zeros_like(shown)
     colors: Pixels = np.clip(np.rint(scaled) + _ZERO, _ZERO - _REACH, _ZERO + _REACH).astype(np.uint8)
     return _hatched(np.repeat(colors, 3 // colors.shape[2], axis=2), outside), limit

@@ -124,30 +124,40 @@ class Spot:
 
 
 def draw_boxes(image: Image, spots: Sequence[Spot], title: str, details: tuple[str, ...]) -> Sheet:
-    """Return an image once for each spot on it, with all outside the spot's box dimmed.
+    """Return an image once for each filter that has spots on it, with all outside the spots' boxes dimmed.
 
     Args:
         image: as it was read.
-        spots: at least one.
+        spots: at least one; those of a filter from the strongest on.
         title: the first line.
         details: parts of the second.
     """
-    values = same_digits(tuple(spot.value for spot in spots))
-    labels = tuple(
-        BlockLabel(str(spot.filter), (f"{value}, rank {spot.rank}", value))
-        for spot, value in zip(spots, values, strict=True)
-    )
+    filters: dict[int, list[Spot]] = {}
+    for spot in spots:
+        filters.setdefault(spot.filter, []).append(spot)
+    labels = tuple(_box_label(index, own) for index, own in filters.items())
     size = image.height, image.width
-    page = BlockPage(BlockOrder(Heading(title, details), labels, 1, (1,) * len(spots), size))
+    page = BlockPage(BlockOrder(Heading(title, details), labels, 1, (1,) * len(filters), size))
     pixels = input_picture(image, *page.tile)
     dimmed = np.rint(255 - (255 - pixels.astype(np.float32)) * _DIMMED).astype(np.uint8)
-    for block, spot in enumerate(spots):
-        part = scaled_window(spot.window.visible(size), size, page.tile)
+    for block, own in enumerate(filters.values()):
+        parts = [scaled_window(spot.window.visible(size), size, page.tile) for spot in own]
         shown = dimmed.copy()
-        inside = slice(part.top, part.bottom), slice(part.left, part.right)
-        shown[inside] = pixels[inside]
+        for part in parts:
+            inside = slice(part.top, part.bottom), slice(part.left, part.right)
+            shown[inside] = pixels[inside]
         page.put(block, 0, 0, shown)
-        left, top = page.corner(block, 0, 0)
-        outline(page.canvas, part, page.tile, left, top, page.line)
-    shown_filters = tuple(dict.fromkeys(spot.filter for spot in spots))
-    return Sheet(page.canvas.picture(), {}, shown_filters, len(shown_filters))
+        for part in parts:
+            outline(page.canvas, part, page.tile, *page.corner(block, 0, 0), page.line)
+    return Sheet(page.canvas.picture(), {}, tuple(filters), len(filters))
+
+
+def _box_label(index: int, spots: Sequence[Spot]) -> BlockLabel:
+    if len(spots) == 1:
+        value = same_digits((spots[0].value,))[0]
+        return BlockLabel(str(index), (f"{value}, rank {spots[0].rank}", value))
+    values = value_range(spots[-1].value, spots[0].value)
+    ranks = ", ".join(str(spot.rank) for spot in spots)
+    return BlockLabel(
+        str(index), (f"{values}, ranks {ranks}", f"{values}, {len(spots)} places", f"{len(spots)} places")
+    )

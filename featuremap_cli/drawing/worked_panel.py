@@ -194,5 +194,5 @@ def worked_panel(
 def _writings(terms: int, measures: Measures) -> list[Writing]:
     """The ways to write the numbers of so many terms, the most legible first."""
     small = small_type(measures)
-    large = [measures.detail, measures.label] if terms <= _STACKED else []
+    large = [measures.title, measures.detail, measures.label] if terms <= _STACKED else []
     return [*(Writing(size, 3) for size in (*large, small)), Writing(small, 2)]

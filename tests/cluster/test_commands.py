@@ -72,6 +72,17 @@ def test_health_over_workers_is_that_of_one_process(
     assert dict(numbers(measured))["/images"] == 7
 
 
+def test_patches_over_workers_are_those_of_one_process(
+    tmp_path: Path, photos: Path, two_workers: Servers, featuremap: Run
+) -> None:
+    words = ("patches", "photos", "-m", "alexnet", "-l", "conv2", "--filters", "0:6", "--top", "5", "--batch-size", "2")
+    here = featuremap(*words, "-o", "here")
+    there = featuremap(*words, "-o", "there", "--cluster", two_workers.address)
+    assert here.code == there.code == ExitCode.SOME_IMAGES_FAILED
+    assert sorted(files(tmp_path / "work/here")) == ["conv2.patches.jsonl", "conv2.patches.png"]
+    assert files(tmp_path / "work/here") == files(tmp_path / "work/there")
+
+
 def numbers(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Every leaf of a JSON value by its path; each text as whether it is there."""
     if isinstance(value, dict):

@@ -1,0 +1,182 @@
+"""`featuremap patches`: which parts of images excite each filter most."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from featuremap_cli.commands.console import give, give_json, tell
+from featuremap_cli.commands.options import DRAWING, NETWORK, BatchOptions, Images, Layers, NetworkOptions
+from featuremap_cli.commands.patches_job import PatchesJob
+
+if TYPE_CHECKING:
+    from featuremap_cli.batch.outputs import OutputFolder
+    from featuremap_cli.commands.patches_job import PatchesSession
+    from featuremap_cli.commands.patches_report import PatchesStyle
+
+
+@dataclass(frozen=True)
+class PatchOptions:
+    """Which places are looked for, and how they are drawn."""
+
+    filters: Annotated[
+        str, typer.Option(metavar="0,5,10:20|all", help="Filters to watch, by index.", rich_help_panel=NETWORK)
+    ] = "all"
+    limit: Annotated[
+        str, typer.Option(metavar="N|all", help="How many filters to watch at most.", rich_help_panel=DRAWING)
+    ] = "64"
+    top: Annotated[int, typer.Option(min=1, metavar="K", help="Places for each filter.", rich_help_panel=NETWORK)] = 9
+    per_image: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="How many of them in one image; they never overlap.", rich_help_panel=NETWORK
+        ),
+    ] = 1
+    method: Annotated[
+        Literal["deconvnet", "guided", "gradient"],
+        typer.Option(help="How activations are projected back.", rich_help_panel=NETWORK),
+    ] = "deconvnet"
+    boxes: Annotated[bool, typer.Option("--boxes", help="Draw each box on its image too.", rich_help_panel=DRAWING)] = (
+        False
+    )
+    columns: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Filters in a row.", rich_help_panel=DRAWING)
+    ] = None
+    tile: Annotated[
+        str, typer.Option(metavar="W,H|auto|full", help="Size of a patch in pixels.", rich_help_panel=DRAWING)
+    ] = "auto"
+
+
+def patches(
+    images: Images,
+    network: NetworkOptions,
+    wanted: PatchOptions,
+    batch: BatchOptions,
+    layer: Layers = None,
+) -> None:
+    """Find the image patches that excite each filter most, beside their projections.
+
+    Any number of images in one pass. Writes `LAYER.patches.png` and `LAYER.patches.jsonl`: a line a patch, with its box
+    in pixels of the image.
+
+    Examples: `featuremap patches photos/ -m alexnet -l conv5 --filters 0:16` |
+    `featuremap patches sample:china sample:flower -m alexnet -l conv2 --per-image 5 --boxes` |
+    `featuremap patches photos/ -m keras:VGG16 -l block4_conv3 --filters all --limit all --json > patches.jsonl`
+    """
+    from featuremap_cli.batch.outputs import OutputFolder
+    from featuremap_cli.commands.provenance import option_words
+    from featuremap_cli.commands.run import find, gather
+    from featuremap_cli.drawing.style import parse_limit
+
+    words = (*option_words(network), *(word for name in layer or () for word in ("-l", name)), *option_words(wanted))
+    style = _style(wanted, shlex.join(["featuremap", "patches", *_shown(images), *words]))
+    found = find(images, batch)
+    first = list(islice(found, network.batch_size))
+    limit = parse_limit(wanted.limit)
+    kept = _KeptJob(
+        PatchesJob(
+            network=network,
+            layers=tuple(layer or ()),
+            filters=wanted.filters,
+            limit=limit,
+            top=wanted.top,
+            per_image=wanted.per_image,
+            batch_size=len(first),
+            compiled=len(first) > 1,
+        ),
+        batch.quiet,
+    )
+    folder = OutputFolder(batch.out)
+    if batch.dry_run:
+        _preview(kept.open(), folder)
+        return
+    tally = gather(kept, images, batch, chain(first, found))
+    if kept.session is not None and tally.done and not (batch.fail_fast and tally.failed):
+        _report(kept.session, tally.done, style, folder, batch)
+    if tally.exit_code:
+        raise typer.Exit(tally.exit_code)
+
+
+class _KeptJob:
+    """A patches job, opened once in this process; its session can be asked afterwards for what it has kept.
+
+    Args:
+        job: the job.
+        quiet: whether to keep the session's notices to itself.
+
+    Attributes:
+        session: None until the job was opened, which it is for the first image that there is.
+    """
+
+    def __init__(self, job: PatchesJob, quiet: bool) -> None:
+        self.session: PatchesSession | None = None
+        self.name, self.batch_size, self.overlaps = job.name, job.batch_size, job.overlaps
+        self._job, self._quiet = job, quiet
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers of a cluster get the job; what is kept is kept here.
+        return copy.copy, (self._job,)
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the job's."""
+        return self._job.options()
+
+    def open(self) -> PatchesSession:
+        """Open the job and keep its session."""
+        self.session = self._job.open()
+        for notice in () if self._quiet else self.session.notices:
+            tell(notice)
+        return self.session
+
+
+def _style(wanted: PatchOptions, command: str) -> PatchesStyle:
+    from featuremap_cli import __version__
+    from featuremap_cli.commands.patches_report import PatchesStyle
+    from featuremap_cli.drawing.style import parse_tile
+
+    text = {"Software": f"featuremap {__version__}", "Command": command}
+    return PatchesStyle(wanted.method, wanted.boxes, wanted.columns, parse_tile(wanted.tile), text)
+
+
+def _shown(images: Sequence[str]) -> list[str]:
+    """Return the IMAGES arguments for the pictures' text chunks; of many the first stand for all."""
+    return [*images[:8], *(["..."] if len(images) > 8 else [])]
+
+
+def _preview(session: PatchesSession, folder: OutputFolder) -> None:
+    from featuremap_cli.batch.outputs import patches_file
+
+    for watch in session.watches:
+        for suffix in (".png", ".jsonl"):
+            give(folder.path(patches_file(watch.entry.path, suffix)))
+
+
+def _report(
+    session: PatchesSession, images: int, style: PatchesStyle, folder: OutputFolder, batch: BatchOptions
+) -> None:
+    """Write the files of each layer; print their paths, or with --json the patches themselves.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    from featuremap_cli.commands.patches_report import LayerPatches
+
+    for watch in session.watches:
+        layer = LayerPatches(session, watch, images, style)
+        written, notices = layer.write(folder)
+        paths = [folder.path(one.relative) for one in written]
+        if batch.json:
+            for line in layer.lines():
+                give_json({"layer": watch.entry.path, **line})
+            notices = (*notices, f"written: {', '.join(paths)}")
+        else:
+            for path in paths:
+                give(path)
+        for notice in () if batch.quiet else notices:
+            tell(notice)

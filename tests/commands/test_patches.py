@@ -1,0 +1,185 @@
+"""`featuremap patches`: places by hand and by sorting what `activations` gives, boxes by arithmetic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from PIL import Image
+
+from featuremap_cli.sources.locations import sample_path
+
+
+def lines_of(path: Path | str) -> list[dict]:
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+@pytest.fixture
+def dots(tmp_path: Path) -> None:
+    """Three photographs of 30 x 20, black but for one bright pixel in the middle 20 columns; the second has two."""
+    (tmp_path / "dots").mkdir()
+    for name, bright in {"a": [(5, 8, 200)], "b": [(11, 12, 255), (17, 18, 100)], "c": [(1, 0, 250)]}.items():
+        pixels = np.zeros((20, 30, 3), np.uint8)
+        for row, column, value in bright:
+            pixels[row, 5 + column] = value
+        Image.fromarray(pixels).save(tmp_path / "dots" / f"{name}.png")
+
+
+@pytest.fixture
+def center(tmp_path: Path) -> str:
+    """A network that sees 20 x 20 pixels; its filter 1 is the middle of a 3 x 3 window, with a border of 1."""
+    image = keras.Input((20, 20, 3))
+    conv = layers.Conv2D(3, 3, activation="relu", name="conv")
+    model = keras.Model(image, conv(layers.ZeroPadding2D(1)(image)))
+    kernel = np.zeros((3, 3, 3, 3), np.float32)
+    kernel[1, 1, :, 1], kernel[..., 2] = 1 / 3, -1
+    conv.set_weights([kernel, np.zeros(3, np.float32)])
+    model.save(tmp_path / "center.keras")
+    return "center.keras"
+
+
+def test_places_values_and_boxes_by_hand(featuremap, dots: None, center: str) -> None:
+    ran = featuremap(
+        "patches", "dots", "-m", center, "--preprocess", "unit", "--top", 3, "--filters", "1,2", "-o", "out"
+    )
+    assert ran.code == 0, ran.err
+    assert [path.name for path in ran.files] == ["conv.patches.png", "conv.patches.jsonl"]
+    found = lines_of("out/conv.patches.jsonl")
+    assert [list(line) for line in found] == [["filter", "rank", "image", "row", "column", "value", "box"]] * 3
+    assert [(line["filter"], line["rank"], line["image"]) for line in found] == [
+        (1, 1, "dots/b.png"),
+        (1, 2, "dots/c.png"),
+        (1, 3, "dots/a.png"),
+    ]
+    assert [(line["row"], line["column"]) for line in found] == [(11, 12), (1, 0), (5, 8)]
+    assert [line["value"] for line in found] == pytest.approx([1, 250 / 255, 200 / 255], abs=1e-6)
+    # The field of (row, column) is 3 x 3 pixels from (row - 1, column - 1) on, and the crop begins at column 5.
+    assert [line["box"] for line in found] == [[16, 10, 19, 13], [4, 0, 7, 3], [12, 4, 15, 7]]
+    assert "conv: filters that never fire: 2 (1 of 2)" in ran.err
+
+
+def test_several_places_of_one_image_do_not_overlap(featuremap, dots: None, center: str) -> None:
+    ran = featuremap(
+        "patches", "dots/b.png", "-m", center, "--preprocess", "unit", "--per-image", 9, "--filters", 1, "-o", "out"
+    )
+    assert ran.code == 0, ran.err
+    found = lines_of("out/conv.patches.jsonl")
+    assert [(line["rank"], line["row"], line["column"]) for line in found] == [(1, 11, 12), (2, 17, 18)]
+
+
+def test_alexnet_s_places_are_the_maxima_of_its_maps(featuremap) -> None:
+    photographs = "sample:china", "sample:flower"
+    featuremap("activations", *photographs, "-m", "alexnet", "-l", "conv4", "--arrays", "-o", "maps")
+    maps = []
+    for name in ("china", "flower"):
+        with np.load(next(Path("maps", name).glob("*.npz")), allow_pickle=False) as arrays:
+            maps.append(arrays["maps"])
+    ran = featuremap("patches", *photographs, "-m", "alexnet", "-l", "conv4", "--filters", "8:12", "-o", "out")
+    assert ran.code == 0, ran.err
+    found = lines_of("out/conv4.patches.jsonl")
+    for index in range(8, 12):
+        best = sorted(((float(maps[image][index].max()), image) for image in (0, 1)), reverse=True)
+        expected = [(value, photographs[image]) for value, image in best if value > 0]
+        ours = [(line["value"], line["image"]) for line in found if line["filter"] == index]
+        assert [image for _, image in ours] == [image for _, image in expected]
+        assert [value for value, _ in ours] == pytest.approx([value for value, _ in expected], rel=1e-4)
+    for line in found:
+        # Conv4 sees 11 + 8 + 32 + 16 + 2 * 32 = 131 pixels, from 16 * row - 50 on; the middle 427 columns are 224.
+        first, end = 16 * line["column"] - 50, 16 * line["column"] - 50 + 131
+        assert line["box"][0] == 106 + first * 427 // 224
+        assert line["box"][2] == 106 - (-end * 427 // 224)
+
+
+def test_boxes_are_drawn_on_their_images(featuremap, dots: None, center: str) -> None:
+    ran = featuremap(
+        "patches", "dots", "-m", center, "--preprocess", "unit", "--top", 2, "--filters", 1, "--boxes", "-o", "out"
+    )
+    assert [str(path) for path in ran.files[2:]] == ["out/conv.patches/b.png", "out/conv.patches/c.png"]
+    with Image.open("out/conv.patches/b.png") as sheet:
+        assert sheet.text["Software"].startswith("featuremap")
+        assert sheet.width >= 720
+
+
+def test_an_image_that_cannot_be_read_is_told_and_the_rest_done(featuremap, dots: None, center: str) -> None:
+    Path("dots/broken.png").write_bytes(b"no picture")
+    ran = featuremap("patches", "dots", "-m", center, "--filters", 1, "--json", "-o", "out")
+    assert ran.code == 7
+    assert "broken.png" in ran.err
+    printed = [json.loads(line) for line in ran.out.splitlines()]
+    assert [line.pop("layer") for line in printed] == ["conv"] * 3
+    assert printed == lines_of("out/conv.patches.jsonl")
+
+
+def test_every_batch_size_finds_the_same(featuremap, dots: None, center: str) -> None:
+    found = []
+    for size in (1, 2, 8):
+        featuremap("patches", "dots", "-m", center, "--batch-size", size, "--per-image", 2, "-o", f"out{size}", "-q")
+        found.append(Path(f"out{size}/conv.patches.jsonl").read_text())
+    assert len(found[0].splitlines()) > 0
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_sheet_says_what_it_shows(featuremap) -> None:
+    ran = featuremap(
+        "patches", "sample:china", "-m", "alexnet", "-l", "conv1", "--limit", 2, "--method", "guided", "-o", "out"
+    )
+    assert "conv1: 2 of 64 filters shown; --limit all takes every one" in ran.err
+    with Image.open("out/conv1.patches.png") as sheet:
+        text = sheet.text
+    assert (text["Layer"], text["Method"], text["Shown"]) == ("conv1", "guided", "2 of 64")
+    assert text["Command"] == "featuremap patches sample:china --model alexnet -l conv1 --limit 2 --method guided"
+
+
+def test_a_field_that_is_not_known_shows_whole_images(featuremap, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((20, 20, 3)), layers.Conv2D(2, 3, activation="relu", name="conv")])
+    model.export(tmp_path / "saved", verbose=False)
+    ran = featuremap("patches", sample_path("china"), "-m", "saved", "--per-image", 3, "-o", "out")
+    assert ran.code == 0, ran.err
+    assert "its receptive field is not known; whole images are shown, one place an image" in ran.err
+    (written,) = Path("out").glob("*.jsonl")
+    assert all((line["rank"], line["box"]) == (1, [106, 0, 533, 427]) for line in lines_of(written))
+
+
+def test_files_that_would_be_written(featuremap, center: str) -> None:
+    ran = featuremap("patches", "sample:china", "-m", center, "--dry-run", "-o", "out")
+    assert ran.out.splitlines() == ["out/conv.patches.png", "out/conv.patches.jsonl"]
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--filters", "3"], 2, "--filters 3: conv has 3 filters, 0 to 2"),
+        (["--filters", "first"], 2, "--filters first: expected all, or indices and ranges"),
+        (["--filters", "7:9"], 2, "--filters 7:9 is none of the 3 filters of conv"),
+        (["--limit", "0"], 2, "--limit 0"),
+        (["--tile", "big"], 2, "--tile big"),
+        (["-l", "nothing"], 4, "no layer `nothing`"),
+        (["--top", "0"], 2, "--top"),
+    ],
+)
+def test_what_cannot_be_done_is_said(featuremap, center: str, words: list[str], code: int, message: str) -> None:
+    ran = featuremap("patches", "sample:china", "-m", center, *words, "-o", "out")
+    assert (ran.code, message in ran.err) == (code, True), ran.err
+    assert not Path("out").exists()
+
+
+def test_a_network_of_free_size_has_to_be_given_one(featuremap, tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(2, 3, activation="relu", name="conv")])
+    model.save(tmp_path / "free.keras")
+    ran = featuremap("patches", "sample:china", "-m", "free.keras", "-o", "out")
+    assert ran.code == 2
+    assert "--input-size W,H" in ran.err
+    ran = featuremap("patches", "sample:china", "-m", "free.keras", "--input-size", "64,48", "-o", "out")
+    assert ran.code == 0, ran.err
+
+
+def test_no_image_at_all(featuremap, center: str) -> None:
+    ran = featuremap("patches", "nowhere", "-m", center, "-o", "out")
+    assert ran.code == 3
+    assert not Path("out").exists()
