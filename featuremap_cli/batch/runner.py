@@ -19,6 +19,7 @@ from featuremap_cli.batch.job import Failure, Finished, Job, Outcome, Task
 from featuremap_cli.batch.manifest import Entry
 from featuremap_cli.batch.outputs import OutputFolder
 from featuremap_cli.batch.plan import Missing, plan_images, source_of
+from featuremap_cli.batch.present import PresentOutputs
 from featuremap_cli.batch.record import Record
 from featuremap_cli.batch.starting import engine_for
 from featuremap_cli.batch.store_manifest import open_manifest
@@ -147,6 +148,7 @@ class _Ledger:
         self._job, self._settings = job, settings
         self._options = digest_of_options(job.options())
         self.manifest = open_manifest(settings.folder, settings.resumes)
+        self._present = PresentOutputs(settings.folder)
         self.unsettled: dict[int, Task] = {}
 
     def close(self) -> None:
@@ -202,7 +204,7 @@ class _Ledger:
         return (
             entry.status == "done"
             and (entry.options, entry.version, entry.relative) == (self._options, __version__, task.location.relative)
-            and all(self._settings.folder.size(output) == size for output, size in entry.outputs.items())
+            and self._present.hold(entry.outputs)
             and _is_unchanged(entry, task.location)
         )
 

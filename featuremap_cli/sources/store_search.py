@@ -28,11 +28,13 @@ class Listed:
     Attributes:
         url: its address.
         below: its path below the address that was listed.
+        size: in bytes; None where the listing does not tell.
         stamp: as `stores.stamp_of` would tell it; None where the listing does not say enough.
     """
 
     url: str
     below: str
+    size: int | None
     stamp: stores.Stamp | None
 
 
@@ -143,7 +145,7 @@ def _s3_pages(url: str) -> Iterator[Listed]:
         page = files.call_s3("list_objects_v2", **request)
         for one in page.get("Contents", ()):
             name = one["Key"]
-            yield Listed(f"{scheme}://{bucket}/{name}", name[len(prefix) :], stores.stamp_in(one))
+            yield Listed(f"{scheme}://{bucket}/{name}", name[len(prefix) :], one.get("Size"), stores.stamp_in(one))
         if not page.get("IsTruncated"):
             return
         request["ContinuationToken"] = page["NextContinuationToken"]
@@ -161,4 +163,4 @@ def _by_folder(url: str, below: str = "") -> Iterator[Listed]:
         if entry["type"] == "directory":
             yield from _by_folder(stores.join(url, name), inner)
         elif entry["name"].strip("/") != url.partition("://")[2].strip("/"):
-            yield Listed(stores.join(url, name), inner, stores.stamp_in(entry))
+            yield Listed(stores.join(url, name), inner, entry.get("size"), stores.stamp_in(entry))
