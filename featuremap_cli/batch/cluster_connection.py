@@ -107,8 +107,12 @@ class Connection:
     def _connect(self, distributed: Any) -> Any:
         cluster, more = self._cluster, {"timeout": _CONNECTING_SECONDS, "set_as_default": False}
         if cluster.processes is not None:
+            from multiprocessing.resource_tracker import ensure_running
+
             import dask
 
+            # Were it started below, it would let the signals through again.
+            ensure_running()
             # Processes started in here never see Ctrl-C: this one does, and ends them.
             with signals_blocked(), dask.config.set(_KEEP_MEMORY):
                 self._local = distributed.LocalCluster(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -91,10 +89,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.USAGE
     except typer.Abort:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (`featuremap ... | head`): end as other programs do, and keep Python from complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
 
 
 def _asked_for(words: Sequence[str]) -> Sequence[str]:

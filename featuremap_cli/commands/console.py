@@ -6,6 +6,8 @@ import json
 import sys
 from typing import Any
 
+from featuremap_cli.errors import OutputError
+
 
 def tell(message: str) -> None:
     """Print a line of words to stderr, after the program's name."""
@@ -13,9 +15,19 @@ def tell(message: str) -> None:
 
 
 def give(line: str) -> None:
-    """Print a line of data to stdout; bytes of file names that are no valid text pass through unchanged."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    """Print a line of data to stdout; bytes of file names that are no valid text pass through unchanged.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        OutputError: stdout cannot be written, a full disk say.
+    """
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write to stdout: {error.strerror}; send it elsewhere") from error
 
 
 def give_json(value: Any) -> None:

@@ -56,7 +56,7 @@ def convolve(
     from featuremap_cli.commands.banks import with_bias
     from featuremap_cli.commands.provenance import option_words
     from featuremap_cli.commands.run import First, run_job
-    from featuremap_cli.commands.sheets import read_plan, write_filters
+    from featuremap_cli.commands.sheets import filters_options, read_plan, write_filters
     from featuremap_cli.convolution.fitting import enlargement_notice
     from featuremap_cli.networks.banks import read_banks
 
@@ -78,8 +78,10 @@ def convolve(
     )
 
     def draw_filters(folder: OutputFolder) -> Sequence[Written]:
-        command = shlex.join(["featuremap", "filters", *specs])
-        return write_filters(banks, f"Filters · {', '.join(specs)}", job.plan, command, FILTERS, folder).written
+        own = filters_options(drawing)
+        command = shlex.join(["featuremap", "filters", *specs, *option_words(own)])
+        plan = read_plan(own, with_image=False)
+        return write_filters(banks, f"Filters · {', '.join(specs)}", plan, command, FILTERS, folder).written
 
     run_job(job, images, batch, first=First(FILTERS, draw_filters))
 

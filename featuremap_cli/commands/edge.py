@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
@@ -58,8 +61,12 @@ def guard(action: Callable[[], None], debug: bool) -> None:
     except KeyboardInterrupt as error:
         tell("interrupted; the same command does only what is missing")
         raise typer.Exit(ExitCode.INTERRUPTED) from error
-    except (typer.Exit, BrokenPipeError):
+    except typer.Exit:
         raise
+    except BrokenPipeError as error:
+        # The reader went away (`featuremap ... | head`): end as other programs do, and keep Python from complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(128 + signal.SIGPIPE) from error
     except Exception as error:  # the one place where an unforeseen error becomes exit code 1
         if debug:
             traceback.print_exc()

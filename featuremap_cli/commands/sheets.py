@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from featuremap_cli import __version__
@@ -77,6 +77,16 @@ def _limit(options: DrawingOptions) -> int | None:
     if options.limit is not None:
         return parse_limit(options.limit)
     return None if options.select else SheetStyle().limit
+
+
+def filters_options(options: DrawingOptions) -> DrawingOptions:
+    """Return what drawing options meant for maps say of the sheet of the filters that made them.
+
+    Colors, labels, columns, tile size, limit and arrays hold for both. Scale, order and choice are left out: limits in
+    a map's units say nothing of weights, and the sheet of filters shows every index that a map may have.
+    """
+    kept = {name: getattr(options, name) for name in ("cmap", "labels", "columns", "tile", "limit", "arrays")}
+    return replace(DrawingOptions(), **kept)
 
 
 @dataclass(frozen=True)

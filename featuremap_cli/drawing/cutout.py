@@ -73,7 +73,8 @@ def projection_cutout(projection: Float32, window: Window, size: Size) -> tuple[
     """Return what a window shows of a projection, as colors, and the magnitude from which on they are full.
 
     Zero is gray; a channel is brighter above it and darker below. A few values are far greater than all others, so the
-    greatest `CLIPPED` of those that are drawn and not zero are cut off.
+    greatest `CLIPPED` of those that are drawn and not zero are cut off. Where the result is smaller than the window, a
+    pixel shows the strongest of the values that it covers: neighbors have opposite signs, and averages would cancel.
 
     Args:
         projection: float32 (height, width, channels); one channel is drawn gray, of more than three the mean.
@@ -84,7 +85,7 @@ def projection_cutout(projection: Float32, window: Window, size: Size) -> tuple[
         uint8 (height, width, 3), hatched outside the picture, and the magnitude; 0 where all is zero.
     """
     channels = projection if projection.shape[2] in (1, 3) else projection.mean(axis=2, keepdims=True)
-    shown, outside = _part(channels, window, size), _outside(window, projection.shape[:2], size)
+    shown, outside = _strongest(channels, window, size), _outside(window, projection.shape[:2], size)
     magnitudes = np.abs(shown[~outside])
     drawn = magnitudes[magnitudes > 0]
     limit = float(np.quantile(drawn, 1 - CLIPPED, method="higher")) if drawn.size else 0.0
@@ -143,14 +144,32 @@ def _clipped(first: int, end: int, length: int) -> tuple[int, int]:
 
 
 def _part(values: Float32, window: Window, size: Size) -> Float32:
-    """What a window shows of (height, width, channels) at a size; outside the edge is repeated."""
-    rows = np.clip(np.arange(window.top, window.bottom), 0, values.shape[0] - 1)
-    columns = np.clip(np.arange(window.left, window.right), 0, values.shape[1] - 1)
-    part = values[np.ix_(rows, columns)]
+    """What a window shows of (height, width, channels) at a size: enlarged, or averaged over areas."""
+    part = _padded(values, window)
     if size[0] >= part.shape[0]:
         return enlarge(part, size[0] // part.shape[0])
     channels = [reduce_by_area(np.ascontiguousarray(part[..., place]), *size) for place in range(part.shape[2])]
     return np.stack(channels, axis=2)
+
+
+def _strongest(values: Float32, window: Window, size: Size) -> Float32:
+    """The same, but reduced to the value of greatest magnitude in each area."""
+    part = _padded(values, window)
+    if size[0] >= part.shape[0]:
+        return enlarge(part, size[0] // part.shape[0])
+    starts = [np.arange(count) * length // count for count, length in zip(size, part.shape, strict=False)]
+    highest, lowest = (
+        extreme.reduceat(extreme.reduceat(part, starts[0], axis=0), starts[1], axis=1)
+        for extreme in (np.maximum, np.minimum)
+    )
+    return np.where(highest >= -lowest, highest, lowest)
+
+
+def _padded(values: Float32, window: Window) -> Float32:
+    """A window of (height, width, channels); outside the picture its edge is repeated."""
+    rows = np.clip(np.arange(window.top, window.bottom), 0, values.shape[0] - 1)
+    columns = np.clip(np.arange(window.left, window.right), 0, values.shape[1] - 1)
+    return values[np.ix_(rows, columns)]
 
 
 def _outside(window: Window, picture: tuple[int, ...], size: Size) -> NDArray[np.bool_]:

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
 from featuremap_cli.arrays import Float32
-from featuremap_cli.errors import NetworkError, UsageError
+from featuremap_cli.errors import NetworkError
 from featuremap_cli.networks.grouped_convolution import mark_grouped_convolutions
 from featuremap_cli.networks.input import PREPROCESSING
 from featuremap_cli.networks.layer_entry import LayerEntry
@@ -33,7 +33,6 @@ from featuremap_cli.networks.rectifiers import Activations, Rectifier, find_acti
 from featuremap_cli.networks.startup import convert_variables_to_constants_v2, tensorflow
 
 Method = Literal["deconvnet", "guided", "gradient"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 WHOLE_MAP = -1
 _GRADIENT = "_gradient_op_type"
@@ -76,10 +75,11 @@ class Projector:
         name = network.preprocessing if preprocess == "auto" else preprocess
         self._turned = PREPROCESSING[name].order == "bgr"
         self._first = network.recorder.is_channels_first(layer)
-        frozen = _frozen(network, layer)
+        frozen, definition = _frozen(network, layer)
         found = find_activations(frozen.graph.get_operations())
         self.others = () if method == "gradient" else found.others
-        self._run = self._traced(frozen, found, method)
+        _replace_gradients(definition, found, method)
+        self._run = self._traced(frozen, definition)
 
     def project(self, batch: Float32, places: Sequence[Place]) -> Float32:
         """The projections of one place in each image.
@@ -124,14 +124,8 @@ class Projector:
             ) from error
         return np.asarray(projected, np.float32)
 
-    def _traced(self, frozen: Any, found: Activations, method: Method) -> Any:
+    def _traced(self, frozen: Any, definition: Any) -> Any:
         """The function from images and places, int32 (images, 3), to projections."""
-        definition = frozen.graph.as_graph_def()
-        for node in definition.node:
-            node.attr.pop(_GRADIENT, None)  # a custom gradient belongs to the graph in which it was made
-            if method != "gradient" and node.name in found.rectifiers:
-                node.attr[_GRADIENT].s = _gradient_name(method, found.rectifiers[node.name]).encode()
-        mark_grouped_convolutions(definition)
         names = frozen.inputs[0].name, frozen.outputs[0].name
 
         def run(images: Any, places: Any) -> Any:
@@ -160,27 +154,28 @@ class Projector:
             ) from error
 
 
-def require_method(text: str) -> Method:
-    """The method of that name.
+def _frozen(network: Network, layer: LayerEntry) -> tuple[Any, Any]:
+    """The network up to a layer as a function whose graph holds the weights, and that graph's definition.
 
-    Raises:
-        UsageError: there is none.
+    Functions that the graph calls are set into it.
     """
-    for method in METHODS:
-        if text == method:
-            return method
-    raise UsageError(f"--method {text}: expected {', '.join(METHODS)}")
-
-
-def _frozen(network: Network, layer: LayerEntry) -> Any:
-    """The network up to a layer as a function whose graph holds the weights; functions called in it are set in."""
     try:
-        return convert_variables_to_constants_v2(network.recorder.cut_to(layer))
+        frozen = convert_variables_to_constants_v2(network.recorder.cut_to(layer))
+        return frozen, frozen.graph.as_graph_def()
     except RUN_ERRORS as error:
         raise NetworkError(
             f"{layer.path} in {network.name} cannot be projected, its weights cannot be put into one graph: "
             f"{first_line(error)}"
         ) from error
+
+
+def _replace_gradients(definition: Any, found: Activations, method: Method) -> None:
+    """Name in a graph's definition, changed in place, the gradients that the method and this machine need."""
+    for node in definition.node:
+        node.attr.pop(_GRADIENT, None)  # a custom gradient belongs to the graph in which it was made
+        if method != "gradient" and node.name in found.rectifiers:
+            node.attr[_GRADIENT].s = _gradient_name(method, found.rectifiers[node.name]).encode()
+    mark_grouped_convolutions(definition)
 
 
 def _seed(chosen: Any, places: Any) -> Any:

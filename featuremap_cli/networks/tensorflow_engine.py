@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from featuremap_cli.arrays import FeatureMaps, FilterBank, Float32
 from featuremap_cli.convolution.engine import layer_name
@@ -19,6 +18,7 @@ from featuremap_cli.convolution.geometry import padding_around, transposed_lengt
 from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.convolution.passes import output_size
 from featuremap_cli.convolution.pooling import pooled_size
+from featuremap_cli.networks.startup import tensorflow as tf
 
 Tensor = Any
 """A tensor of TensorFlow, (1, height, width, channels); its own type says nothing about axes."""

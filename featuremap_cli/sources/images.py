@@ -22,8 +22,11 @@ from featuremap_cli.sources.locations import is_sample, printable, sample_path
 from featuremap_cli.sources.pixel_values import Decoded, check_size
 from featuremap_cli.sources.stores import fetch, is_url, without_secrets
 
-PIXEL_LIMIT = 500_000_000
-"""Pictures with more pixels are refused: ten times a large photograph; six gigabytes of float32 as RGB."""
+PIXEL_LIMIT = 178_956_970
+"""Pictures with more pixels are refused, as Pillow refuses them: twice its MAX_IMAGE_PIXELS, 2^30 / 6.
+
+That is three times a large photograph, and two gigabytes of float32 as RGB. A PNG of 100 kilobytes can claim more.
+"""
 
 # What Pillow's and tifffile's decoders raise for damaged data. Neither promises a list; this one was gathered by
 # feeding them cut and altered files.

@@ -103,6 +103,17 @@ def test_a_picture_says_how_it_was_made_and_not_where_it_went(featuremap) -> Non
     assert text["Scale"] == "map"
 
 
+def test_the_scale_and_choice_of_maps_are_not_the_filters_own(featuremap) -> None:
+    kernels = ("-k", "box", "-k", "sobel-x", "-k", "gaussian")
+    words = ("--scale", "0,900", "--select", "1", "--summary", "mean", "--cmap", "viridis")
+    assert featuremap("convolve", "sample:china", *kernels, *words, "-o", "chosen").code == 0
+    assert featuremap("convolve", "sample:china", *kernels, "--cmap", "viridis", "-o", "plain").code == 0
+    chosen, plain = (Image.open(f"{folder}/filters.png") for folder in ("chosen", "plain"))
+    np.testing.assert_array_equal(np.asarray(chosen), np.asarray(plain))
+    assert chosen.text["Command"] == "featuremap filters box sobel-x gaussian --cmap viridis"
+    assert chosen.text["Shown"] == "3 of 3"
+
+
 def test_repeating_does_only_what_is_missing(featuremap) -> None:
     words = ("convolve", SAMPLES, "-k", "box", "-o", "out", "--json")
     featuremap(*words)

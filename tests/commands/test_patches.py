@@ -11,7 +11,11 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from featuremap_cli.sources.locations import sample_path
+from featuremap_cli.batch.job import Task
+from featuremap_cli.batch.outputs import OutputFolder
+from featuremap_cli.commands.options import NetworkOptions
+from featuremap_cli.commands.patches_job import PatchesJob
+from featuremap_cli.sources.locations import ImageLocation, sample_path
 
 
 def lines_of(path: Path | str) -> list[dict]:
@@ -121,6 +125,21 @@ def test_every_batch_size_finds_the_same(featuremap, dots: None, center: str) ->
         found.append(Path(f"out{size}/conv.patches.jsonl").read_text())
     assert len(found[0].splitlines()) > 0
     assert found[0] == found[1] == found[2]
+
+
+def test_images_that_hold_no_place_are_forgotten(tmp_path: Path, center: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("featuremap_cli.commands.patches_job._SPARE_SOURCES", 0)
+    monkeypatch.chdir(tmp_path)
+    session = PatchesJob(NetworkOptions(center), ("conv",), "1", None, 2, 1, 1, compiled=False).open()
+    held = []
+    for index, value in enumerate([5, 1, 2, 3, 4, 1, 9, 1]):
+        maps = np.zeros((3, 20, 20), np.float32)
+        maps[1, 3, 4] = value
+        task = Task(index, ImageLocation(f"{index}.png", f"{index}.png"), str(index))
+        session.write(task, ((30, 20), [maps]), OutputFolder("out"))
+        held.append(set(session.sources))
+    assert {one.image for one in session.watches[0].excitation.responses()[0]} == {6, 0} <= held[-1]
+    assert max(map(len, held)) <= 4
 
 
 def test_the_sheet_says_what_it_shows(featuremap) -> None:

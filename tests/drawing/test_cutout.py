@@ -73,6 +73,14 @@ def test_what_lies_outside_the_window_does_not_set_its_scale() -> None:
     assert projection_cutout(projection, Window(2, 0, 6, 4), (4, 4))[1] == 1
 
 
+def test_a_reduced_projection_shows_the_strongest_of_each_area() -> None:
+    projection = np.zeros((6, 6, 1), np.float32)
+    projection[0, 0], projection[1, 2], projection[4, 4], projection[5, 5] = 0.2, -1, 0.5, -0.5
+    shown, limit = projection_cutout(projection, whole((6, 6)), (2, 2))
+    assert limit == 1
+    assert shown[..., 0].tolist() == [[1, 128], [128, 192]]
+
+
 @pytest.mark.parametrize("channels", [1, 4])
 def test_other_numbers_of_channels_are_drawn_gray(channels: int) -> None:
     projection = RNG.standard_normal((3, 3, channels)).astype(np.float32)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -61,3 +66,14 @@ def test_both_engines_agree(scene):
     assert theirs.maps.flags.c_contiguous
     assert theirs.maps.dtype == np.float32
     np.testing.assert_allclose(ours.maps, theirs.maps, rtol=1e-4, atol=5e-5)
+
+
+def test_tensorflow_writes_nothing_on_stderr(tmp_path: Path) -> None:
+    np.save(tmp_path / "tiny.npy", np.zeros((4, 4), np.float32))
+    program = "import sys; from featuremap_cli.commands.app import main; sys.exit(main(sys.argv[1:]))"
+    words = ("convolve", "tiny.npy", "-k", "box", "--engine", "tensorflow", "-q")
+    loud = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    result = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, cwd=tmp_path, env=loud, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")

@@ -172,21 +172,29 @@ def hollow_png(width: int, height: int) -> bytes:
 def test_a_decompression_bomb(tmp_path: Path) -> None:
     path = made(tmp_path / "bomb.png", hollow_png(40_000, 30_000))
     assert message(path) == (
-        " would unpack to 40,000 x 30,000 = 1,200,000,000 pixels, and files beyond 500,000,000 are refused "
+        " would unpack to 40,000 x 30,000 = 1,200,000,000 pixels, and files beyond 178,956,970 are refused "
         "(a decompression bomb?): scale it down or cut it into parts first"
     )
 
 
-def test_the_limit_is_500_megapixels_and_can_be_given(tmp_path: Path) -> None:
-    assert PIXEL_LIMIT == 500_000_000
+def test_a_small_file_of_many_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "white.png"
+    Pillow.new("1", (14_000, 13_000), 1).save(path)
+    assert path.stat().st_size < 100_000
+    assert "14,000 x 13,000 = 182,000,000 pixels" in message(path)
+
+
+def test_the_limit_is_pillows_and_can_be_given(tmp_path: Path) -> None:
+    assert Pillow.MAX_IMAGE_PIXELS is not None
+    assert PIXEL_LIMIT == 2 * Pillow.MAX_IMAGE_PIXELS
     path = made(tmp_path / "a.png", encoded("PNG"))
     assert read_image(str(path), pixel_limit=64 * 48).channels == 3
     assert "would unpack to 64 x 48 = 3,072 pixels, and files beyond 3,071" in message(path, pixel_limit=64 * 48 - 1)
 
 
-def test_pixels_beyond_pillows_limit_but_below_ours_are_asked_for(tmp_path: Path) -> None:
-    # 200 megapixels: Pillow alone refuses; here only the missing data are the trouble.
-    assert "is truncated" in message(made(tmp_path / "a.png", hollow_png(20_000, 10_000)))
+def test_pixels_below_the_limit_are_asked_for(tmp_path: Path) -> None:
+    # 178 megapixels: Pillow alone warns; here only the missing data are the trouble.
+    assert "is truncated" in message(made(tmp_path / "a.png", hollow_png(17_800, 10_000)))
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.npy"])
@@ -281,9 +289,9 @@ def test_arrays_that_are_no_pictures(tmp_path: Path, array: Any, words: str) -> 
 
 def test_a_truncated_array_asks_for_no_memory(tmp_path: Path) -> None:
     stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, {"shape": (20_000, 20_000), "fortran_order": False, "descr": "<f8"})
+    np.lib.format.write_array_header_1_0(stream, {"shape": (13_000, 13_000), "fortran_order": False, "descr": "<f8"})
     got = message(made(tmp_path / "a.npy", stream.getvalue() + bytes(80)))
-    assert got == " is truncated: expected 3,200,000,000 bytes of pixels, got 80; copy or save it again"
+    assert got == " is truncated: expected 1,352,000,000 bytes of pixels, got 80; copy or save it again"
     assert " is not a whole array file" in message(made(tmp_path / "b.npy", stream.getvalue()[:40]))
 
 
