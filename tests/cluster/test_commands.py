@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import ROOT, Run, Servers, files
+from loopback import MANIFEST, ROOT, Run, Servers, files, wait_until
 
 from featuremap_cli.errors import ExitCode
 
@@ -81,6 +85,35 @@ def test_patches_over_workers_are_those_of_one_process(
     assert here.code == there.code == ExitCode.SOME_IMAGES_FAILED
     assert sorted(files(tmp_path / "work/here")) == ["conv2.patches.jsonl", "conv2.patches.png"]
     assert files(tmp_path / "work/here") == files(tmp_path / "work/there")
+
+
+def test_ctrl_c_ends_the_processes_too(tmp_path: Path, photos: Path) -> None:
+    program = "import sys; from featuremap_cli.commands.app import main; sys.exit(main())"
+    words = ["convolve", "photos", "-k", "gabor:31,45", "-o", "out", "--cluster", "local:2"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_until((tmp_path / "work/out" / MANIFEST).exists)
+    # As a terminal does: to the workers too.
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode in (ExitCode.INTERRUPTED, ExitCode.SOME_IMAGES_FAILED)
+    assert "Traceback" not in told
+    wait_until(lambda: not living(process.pid))
+    assert not [name for name in files(tmp_path / "work/out") if name.endswith(".tmp")]
+
+
+def living(group: int) -> list[str]:
+    """The processes of a group that have not ended."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = entry.read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_group) == group and state not in "ZX":
+            found.append(entry.parent.name)
+    return found
 
 
 def numbers(value: object, path: str = "") -> Iterator[tuple[str, object]]:
