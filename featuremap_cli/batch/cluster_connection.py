@@ -47,7 +47,8 @@ class Connection:
                 "--cluster needs Dask: pip install 'featuremap-cli[cluster]', here and on every worker"
             ) from error
         # What a user should know of the cluster is told in lines of ours.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self.client = self._connect(distributed)
         except (OSError, TimeoutError, RuntimeError) as error:

@@ -104,7 +104,7 @@ def test_dask_s_own_count_of_deaths_is_respected(tmp_path: Path, servers: Server
 
 
 def test_a_lost_scheduler_ends_the_run_and_repeating_it_resumes(
-    tmp_path: Path, two_workers: Servers, job: Deadly
+    tmp_path: Path, two_workers: Servers, job: Deadly, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found = photos(tmp_path / "photos", plain(60))
     slow = Deadly(job.diary, seconds=0.05)
@@ -118,6 +118,7 @@ def test_a_lost_scheduler_ends_the_run_and_repeating_it_resumes(
 
     with pytest.raises(OutputError, match="is gone; start it again and repeat the command"):
         until_lost()
+    assert capfd.readouterr().err == ""
     noted = len(manifest_lines(tmp_path / "out"))
     assert 5 <= noted < 60
     two_workers.scheduler()
