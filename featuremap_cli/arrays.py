@@ -64,6 +64,7 @@ class FilterBank:
             DepthwiseConv2D layer; input_channels is 1.
         cells: for kernels written by hand, the weights as they were written, cells[filter][row][column]
             (`1/9`); None where there is nothing better than the number.
+        notes: what of the layer they are, in words, where they are not all of it.
     """
 
     weights: Float32
@@ -73,6 +74,7 @@ class FilterBank:
     every_channel: bool = False
     depthwise: bool = False
     cells: tuple[tuple[tuple[str, ...], ...], ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:

@@ -67,7 +67,8 @@ def map_statistics(maps: FeatureMaps) -> MapStatistics:
 
 def _finite_summary(one: np.ndarray) -> tuple[float, float, float, int]:
     """Return minimum, maximum, sum and count of the finite values of one map (height, width)."""
-    total = float(one.sum(dtype=np.float64))
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        total = float(one.sum(dtype=np.float64))
     if not np.isfinite(total):
         one = one[np.isfinite(one)]
         total = float(one.sum(dtype=np.float64))

@@ -48,9 +48,11 @@ def activations(
 ) -> None:
     """Run a network on images and draw the feature maps of its layers.
 
-    Examples: `featuremap activations sample:china -m alexnet` |
-    `featuremap activations photos/ -m keras:ResNet50 -l "conv2_block*_conv" -o maps` |
-    `featuremap activations a.jpg -m model.keras -l all --scale layer --cmap viridis`
+    Examples:
+
+    - `featuremap activations sample:china -m alexnet`
+    - `featuremap activations photos/ -m keras:ResNet50 -l "conv2_block*_conv" -o maps`
+    - `featuremap activations a.jpg -m model.keras -l all --scale layer --cmap viridis`
     """
     from featuremap_cli.commands.models import content_digest
     from featuremap_cli.commands.provenance import option_words

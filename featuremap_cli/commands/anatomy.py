@@ -48,9 +48,11 @@ def anatomy(
     With `-k` a filter is applied straight to the image; with `-m` and `-l` the map is a network's, made of what that
     layer is given. `--filter` counts from 0.
 
-    Examples: `featuremap anatomy sample:china -k alexnet:conv1 --filter 0 --pool max:3,2` |
-    `featuremap anatomy sample:china -m alexnet -l conv3 --filter 10 --at 6,6` |
-    `featuremap anatomy a.jpg -k sobel-x --at 100,200`
+    Examples:
+
+    - `featuremap anatomy sample:china -k alexnet:conv1 --filter 0 --pool max:3,2`
+    - `featuremap anatomy sample:china -m alexnet -l conv3 --filter 10 --at 6,6`
+    - `featuremap anatomy a.jpg -k sobel-x --at 100,200`
     """
     from featuremap_cli.batch.names import safe_relative, without_suffix
     from featuremap_cli.batch.outputs import OutputFolder, anatomy_file

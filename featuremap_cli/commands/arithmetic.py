@@ -52,11 +52,13 @@ def arithmetic(
     After them, in any order: /STRIDE, same, valid (the default) or pad N, dilation D, groups G, multiplier M, no-bias.
     A size is 3x3 or 3.
 
-    Examples: `featuremap arithmetic 150x100x3 "conv 200 5x5 same"` |
-    `featuremap arithmetic 224x224x3 "conv 32 3x3 /2 same" "depthwise 3x3" "pool 2" "dense 1000" --batch-size 32`
+    Examples:
 
-    Three 3x3 convolutions see what one of 7x7 sees, with 55% of its weights:
-    `featuremap arithmetic 56x56x64 "3 x conv 64 3x3 same" --compare "conv 64 7x7 same"`
+    - `featuremap arithmetic 150x100x3 "conv 200 5x5 same"`
+    - `featuremap arithmetic 224x224x3 "conv 32 3x3 /2 same" "depthwise 3x3" "pool 2" "dense 1000" --batch-size 32`
+    - `featuremap arithmetic 56x56x64 "3 x conv 64 3x3 same" --compare "conv 64 7x7 same"`
+
+    The last shows that three 3x3 convolutions see what one of 7x7 sees, with 55% of its weights.
     """
     from featuremap_cli.analysis.comparison import Comparison
     from featuremap_cli.analysis.cost import Storage

@@ -49,8 +49,11 @@ def convolve(
 ) -> None:
     """Apply filters straight to images and draw the feature maps.
 
-    Examples: `featuremap convolve sample:china` | `featuremap convolve photos/ -k sobel-x -k gaussian:7,1.5 -o maps` |
-    `featuremap convolve a.jpg -k "sharpen=0 -1 0; -1 5 -1; 0 -1 0" --padding valid --activation relu --pool max`
+    Examples:
+
+    - `featuremap convolve sample:china`
+    - `featuremap convolve photos/ -k sobel-x -k gaussian:7,1.5 -o maps`
+    - `featuremap convolve a.jpg -k "sharpen=0 -1 0; -1 5 -1; 0 -1 0" --padding valid --activation relu --pool max`
     """
     from featuremap_cli.batch.outputs import FILTERS
     from featuremap_cli.commands.banks import with_bias

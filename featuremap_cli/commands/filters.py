@@ -33,8 +33,11 @@ def filters(
 ) -> None:
     """Draw filters: kernels written by hand, or a network's layers.
 
-    Examples: `featuremap filters sobel-x sobel-y kirsch` | `featuremap filters alexnet:conv1` |
-    `featuremap filters "sharpen=0 -1 0; -1 5 -1; 0 -1 0" bank.npy -o filters`
+    Examples:
+
+    - `featuremap filters sobel-x sobel-y kirsch`
+    - `featuremap filters alexnet:conv1`
+    - `featuremap filters "sharpen=0 -1 0; -1 5 -1; 0 -1 0" bank.npy -o filters`
     """
     from featuremap_cli.batch.outputs import OutputFolder, filters_files
     from featuremap_cli.commands.provenance import option_words
@@ -46,8 +49,10 @@ def filters(
     all_banks = [(spec, read_banks(spec, weights, unsafe)) for spec in specs]
     for (spec, banks), sheet_file in zip(all_banks, filters_files(specs), strict=True):
         command = shlex.join(["featuremap", "filters", spec, *option_words(drawing)])
-        files = write_filters(banks, f"Filters · {spec}", plan, command, sheet_file, folder)
+        title = f"Filters · {', '.join(dict.fromkeys(bank.source for bank in banks))}"
+        files = write_filters(banks, title, plan, command, sheet_file, folder)
         for written in files.written:
             give(folder.path(written.relative))
-        for notice in files.notices if not quiet else ():
+        notices = (*(note for bank in banks for note in bank.notes), *files.notices)
+        for notice in notices if not quiet else ():
             tell(notice)

@@ -26,7 +26,9 @@ def gallery(folder: Folder) -> None:
 
     The page is DIR/index.html. It needs no network and no server: open it in a browser.
 
-    Examples: `featuremap gallery featuremaps`
+    Examples:
+
+    - `featuremap gallery featuremaps`
     """
     from featuremap_cli.batch.outputs import OutputFolder
 

@@ -53,10 +53,12 @@ def health(
     uses every core, or by one in each worker of a --cluster: --force and --jobs change
     nothing here.
 
-    Examples: `featuremap health sample:china sample:flower -m alexnet` |
-    `featuremap health photos/ -m model.keras -l all --max-dead 5% --min-sparsity 30%` |
-    `featuremap health photos/ -m new.keras --compare old.keras` |
-    `featuremap health photos/ -m model.keras --json > baseline.json`
+    Examples:
+
+    - `featuremap health sample:china sample:flower -m alexnet`
+    - `featuremap health photos/ -m model.keras -l all --max-dead 5% --min-sparsity 30%`
+    - `featuremap health photos/ -m new.keras --compare old.keras`
+    - `featuremap health photos/ -m model.keras --json > baseline.json`
     """
     from featuremap_cli.batch.outputs import OutputFolder
     from featuremap_cli.commands.run import find, gather

@@ -21,7 +21,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="A JSON list on stdout.")]
 def kernels(specs: Specs = None, json: AsJson = False) -> None:
     """Show the built-in kernels, each with its matrix and its source.
 
-    Examples: `featuremap kernels` | `featuremap kernels sobel-x gaussian:5,1` | `featuremap kernels --json`
+    Examples:
+
+    - `featuremap kernels`
+    - `featuremap kernels sobel-x gaussian:5,1`
+    - `featuremap kernels --json`
     """
     described = [_described_spec(spec) for spec in specs] if specs else _described_presets()
     if json:

@@ -87,9 +87,12 @@ def layers(
     multiplication with its addition. The field is (height x width) in pixels, its stride how far it moves from one
     position to the next, its offset the pixel at the center of what position (0, 0) sees.
 
-    Examples: `featuremap layers alexnet` | `featuremap layers keras:ResNet50 --json` |
-    `featuremap layers model.keras -l all-layers --batch-size 32 --dtype float16` |
-    `featuremap layers keras:VGG16 -l "block*_pool" --show sample:china --at 3,3`
+    Examples:
+
+    - `featuremap layers alexnet`
+    - `featuremap layers keras:ResNet50 --json`
+    - `featuremap layers model.keras -l all-layers --batch-size 32 --dtype float16`
+    - `featuremap layers keras:VGG16 -l "block*_pool" --show sample:china --at 3,3`
     """
     from featuremap_cli.analysis.cost import Storage
     from featuremap_cli.analysis.description import describe

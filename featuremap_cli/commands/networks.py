@@ -18,7 +18,10 @@ Notices = Annotated[bool, typer.Option("--notices", help="Print the licenses of 
 def networks(json: AsJson = False, notices: Notices = False) -> None:
     """List the built-in networks: license, size, input and preprocessing.
 
-    Examples: `featuremap networks` | `featuremap networks --json`
+    Examples:
+
+    - `featuremap networks`
+    - `featuremap networks --json`
     """
     from featuremap_cli.networks.builtin import BUILTIN
 

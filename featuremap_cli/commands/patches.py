@@ -65,9 +65,11 @@ def patches(
     Any number of images in one pass. Writes `LAYER.patches.png` and `LAYER.patches.jsonl`: a line a patch, with its box
     in pixels of the image.
 
-    Examples: `featuremap patches photos/ -m alexnet -l conv5 --filters 0:16` |
-    `featuremap patches sample:china sample:flower -m alexnet -l conv2 --per-image 5 --boxes` |
-    `featuremap patches photos/ -m keras:VGG16 -l block4_conv3 --filters all --limit all --json > patches.jsonl`
+    Examples:
+
+    - `featuremap patches photos/ -m alexnet -l conv5 --filters 0:16`
+    - `featuremap patches sample:china sample:flower -m alexnet -l conv2 --per-image 5 --boxes`
+    - `featuremap patches photos/ -m keras:VGG16 -l block4_conv3 --filters all --limit all --json > patches.jsonl`
     """
     from featuremap_cli.batch.outputs import OutputFolder
     from featuremap_cli.commands.provenance import option_words

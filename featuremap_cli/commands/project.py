@@ -80,9 +80,11 @@ def project(
     backpropagation. The first two may look alike for trained and for random weights (Adebayo 2018): they show what is
     in the image, filtered by the network, and do not prove what the network has learned.
 
-    Examples: `featuremap project sample:china -m alexnet -l conv5 --filter top:9` |
-    `featuremap project photo.jpg -m keras:VGG16 -l block3_conv1 --filter 17 --method guided` |
-    `featuremap project photo.jpg -m model.keras -l -1 --filter 4 --at 6,4`
+    Examples:
+
+    - `featuremap project sample:china -m alexnet -l conv5 --filter top:9`
+    - `featuremap project photo.jpg -m keras:VGG16 -l block3_conv1 --filter 17 --method guided`
+    - `featuremap project photo.jpg -m model.keras -l -1 --filter 4 --at 6,4`
     """
     from featuremap_cli.batch.outputs import OutputFolder
     from featuremap_cli.commands.filter_words import read_filter

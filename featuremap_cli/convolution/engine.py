@@ -152,7 +152,9 @@ class Convolution:
         starts = range(0, out.shape[1], step)
 
         def fill_some(start: int) -> None:
-            self._fill_at_once(first + start, out[:, start : start + step])
+            # What is too large for float32 becomes infinite, or NaN where infinities meet, as in TensorFlow.
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._fill_at_once(first + start, out[:, start : start + step])
 
         if any(work.needs_blas for work in self.works):
             for_each(fill_some, starts)

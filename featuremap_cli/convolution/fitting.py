@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import numpy as np
@@ -61,6 +61,7 @@ def fit_banks(banks: Sequence[FilterBank], channels: int, operation: Operation) 
     """
     if not banks:
         raise UsageError("expected at least one filter, got none; name one with --kernel")
+    banks = _named_by_index(banks) if operation.depthwise and channels > 1 else banks
     fitted = [_fit(bank, channels, operation) for bank in banks]
     if _sizes_matter(operation):
         height, width = largest_size(banks)
@@ -132,12 +133,22 @@ def _misfit(bank: FilterBank, channels: int) -> str:
     )
 
 
+def _named_by_index(banks: Sequence[FilterBank]) -> list[FilterBank]:
+    """Name filters without a name by their index over all banks, which is not that of the maps they make."""
+    if sum(bank.filters for bank in banks) == 1 or all(bank.depthwise for bank in banks):
+        return list(banks)
+    firsts = accumulate((bank.filters for bank in banks), initial=0)
+    return [
+        replace(bank, names=tuple(name or f"filter {index}" for index, name in enumerate(bank.names, first)))
+        for bank, first in zip(banks, firsts, strict=False)
+    ]
+
+
 def _names_apart(names: Sequence[str], channels: int) -> tuple[str, ...]:
     if channels == 1:
         return tuple(names)
-    known = [name or ("" if len(names) == 1 else str(index)) for index, name in enumerate(names)]
     colors = _COLOR_NAMES if channels == len(_COLOR_NAMES) else [f"channel {index}" for index in range(channels)]
-    return tuple(f"{name} {color}".lstrip() for color in colors for name in known)
+    return tuple(f"{name} {color}".lstrip() for color in colors for name in names)
 
 
 def _enlarge(filters: FittedFilters, size: Pair) -> FittedFilters:

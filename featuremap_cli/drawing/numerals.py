@@ -6,8 +6,12 @@ import math
 
 
 def value_range(low: float, high: float, digits: int = 3) -> str:
-    """Return `0 to 4.21`: both ends with the same decimals, the greater one with `digits` significant digits."""
-    first, last = same_digits((low, high), digits)
+    """Return `-1.40 to 31.2`: each end with `digits` significant digits, so that ranges side by side have as many.
+
+    Zero is `0`. Both ends are written as 1.23e5 where the greater magnitude is from 100,000 on or below 0.001.
+    """
+    apart = _extreme(max(abs(low), abs(high)), digits)
+    first, last = (_significant(value, digits, apart) for value in (low, high))
     return f"{first} to {last}"
 
 
@@ -19,11 +23,29 @@ def same_digits(values: tuple[float, ...], digits: int = 3) -> tuple[str, ...]:
     greatest = max((abs(value) for value in values), default=0.0)
     if greatest == 0:
         return tuple("0" for _ in values)
-    exponent = math.floor(math.log10(float(f"{greatest:.{digits - 1}e}")))
-    if exponent >= 5 or exponent < -3:
+    if _extreme(greatest, digits):
         return tuple(_scientific(value, digits) for value in values)
-    decimals = max(0, digits - 1 - exponent)
-    return tuple("0" if value == 0 else f"{value:.{decimals}f}" for value in values)
+    decimals = max(0, digits - 1 - _exponent(greatest, digits))
+    return tuple("0" if value == 0 else f"{value:z.{decimals}f}" for value in values)
+
+
+def _exponent(value: float, digits: int) -> int:
+    """Return the power of ten of a value above zero, rounded to `digits` significant digits."""
+    return math.floor(math.log10(float(f"{value:.{digits - 1}e}")))
+
+
+def _extreme(greatest: float, digits: int) -> bool:
+    """Return whether numbers up to this magnitude are written with an exponent."""
+    return greatest > 0 and not -3 <= _exponent(greatest, digits) < 5
+
+
+def _significant(value: float, digits: int, scientific: bool) -> str:
+    if value == 0:
+        return "0"
+    exponent = _exponent(abs(value), digits)
+    if scientific or exponent < -3:
+        return _scientific(value, digits)
+    return f"{value:.{max(0, digits - 1 - exponent)}f}"
 
 
 def _scientific(value: float, digits: int) -> str:

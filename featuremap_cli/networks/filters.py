@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +28,8 @@ def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: boo
         unsafe: run the code that a model file may hold, where Keras has to load it.
 
     Returns:
-        The filters, with `source` the reference's SPEC. A SeparableConv2D gives its depthwise filters, and under
-        `PATH/pointwise` its 1x1 ones.
+        The filters, with `source` the reference's SPEC. A SeparableConv2D gives its depthwise filters, says so in
+        `source` and `notes`, and gives its 1x1 ones under `PATH/pointwise`.
 
     Raises:
         NetworkError: no such network or layer, or one that cannot be used.
@@ -42,9 +41,7 @@ def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: boo
     if reference.model in BUILTIN:
         return _builtin_bank(reference)
     bank = None if application else read_bank(reference.model, reference.layer)
-    if bank is not None:
-        return replace(bank, source=reference.spec)
-    return _bank_by_keras(reference, weights, unsafe)
+    return _bank_by_keras(reference, weights, unsafe) if bank is None else bank
 
 
 def _builtin_bank(reference: LayerReference) -> FilterBank:

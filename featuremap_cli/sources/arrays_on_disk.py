@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from featuremap_cli.errors import ImageError
-from featuremap_cli.sources.pixel_values import Decoded, check_size, unit_pixels
+from featuremap_cli.sources.pixel_values import Decoded, check_size, scale_notes, unit_pixels
 
 NPY_HEAD = b"\x93NUMPY"
 
@@ -52,8 +52,7 @@ def read_npy_image(stream: BinaryIO, size: int, shown: str, pixel_limit: int) ->
         )
     stream.seek(0)
     samples = np.load(stream, allow_pickle=False)
-    notes = ("64-bit integers taken as they are",) if dtype.kind in "ui" and dtype.itemsize == 8 else ()
-    return Decoded(np.ascontiguousarray(unit_pixels(samples, shown).reshape(*shape[:2], -1)), notes)
+    return Decoded(np.ascontiguousarray(unit_pixels(samples, shown).reshape(*shape[:2], -1)), scale_notes(dtype))
 
 
 def _header(stream: BinaryIO, shown: str) -> tuple[tuple[int, ...], np.dtype[Any]]:

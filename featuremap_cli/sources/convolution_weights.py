@@ -83,7 +83,8 @@ def filter_bank(
     Returns:
         float32 (filter_height, filter_width, input_channels, filters). Transposed convolutions have their last two
         axes changed over, depthwise ones are spread out as (filter_height, filter_width, 1, input_channels *
-        multiplier), in the order of the layer's output channels.
+        multiplier), in the order of the layer's output channels. The depthwise half of a SeparableConv2D says so, in
+        `source` and `notes`.
     """
     kernels, biases = _split(class_name, weights)
     kernel, bias = kernels[-1 if pointwise else 0], biases[0] if biases else None
@@ -92,8 +93,12 @@ def filter_bank(
         kernel = kernel.transpose(0, 1, 3, 2)
     elif depthwise:
         kernel = kernel.reshape(*kernel.shape[:2], 1, -1)
+    notes: tuple[str, ...] = ()
     if class_name == "SeparableConv2D" and depthwise:
         bias = None
+        other = f"{source}/{POINTWISE}"
+        notes = (f"{source} is a SeparableConv2D: these are its depthwise filters; {other} gives its 1x1 ones",)
+        source = f"{source} (depthwise)"
     filters = kernel.shape[3]
     return FilterBank(
         weights=_float32(kernel),
@@ -101,6 +106,7 @@ def filter_bank(
         bias=np.zeros(filters, np.float32) if bias is None else _float32(bias),
         source=source,
         depthwise=depthwise or (groups > 1 and kernel.shape[2] == 1),
+        notes=notes,
     )
 
 

@@ -3,7 +3,7 @@
 | suffix | what it holds |
 |---|---|
 | `.npy` | (height, width), (height, width, filters) or (height, width, input_channels, filters) |
-| `.npz` | such arrays, each with its name; or a bank as `--arrays` writes it: `filters`, `bias`, `names` ... |
+| `.npz` | such arrays, each with its name; or one, called anything, with its `bias` or what else `--arrays` writes |
 | `.json` | `{"name": ..., "kernel": [[...], ...], "bias": ...}` or a list of these; fractions in quotes, `"1/9"` |
 | `.txt` | a kernel as text, a line a row, `#` begins a comment; also `name=...` and ImageMagick's notation |
 | `.csv` | a kernel, a line a row |
@@ -35,7 +35,7 @@ from featuremap_cli.sources.numerals import read_numeral
 SUFFIXES = (".npy", ".npz", ".json", ".txt", ".csv")
 
 _SHAPES = "(height, width), (height, width, filters) or (height, width, input_channels, filters)"
-_BANK_KEYS = {"filters", "bias", "names", "every_channel", "layer"}
+_EXTRA_KEYS = {"bias", "names", "every_channel", "layer"}
 _JSON_KEYS = ("name", "kernel", "bias")
 _JSON_FORM = '{"name": "...", "kernel": [[0, -1, 0], ...], "bias": 0} or a list of these'
 _BROKEN_ARRAYS = (  # what numpy.load and zipfile raise for files that are damaged, encrypted, or no arrays at all
@@ -79,7 +79,11 @@ def read_filter_file(path: str) -> list[FilterBank]:
 def _read_arrays(path: str) -> list[FilterBank]:
     arrays = _load_arrays(path)
     if "filters" in arrays and arrays["filters"].ndim == 4:
-        return [_bank_with_extras(arrays, path)]
+        return [_bank_with_extras(arrays, "filters", path)]
+    # An array of two axes is a kernel, whatever its name.
+    alone = [name for name, array in arrays.items() if name not in _EXTRA_KEYS or array.ndim > 1]
+    if len(alone) == 1 and len(arrays) > 1:
+        return [_bank_with_extras(arrays, alone[0], path)]
     return [_array_bank(array, name, path) for name, array in arrays.items()]
 
 
@@ -115,18 +119,18 @@ def _array_bank(array: NDArray[Any], name: str, path: str) -> FilterBank:
     return FilterBank(weights, names, bias, source=path, every_channel=array.ndim < 4)
 
 
-def _bank_with_extras(arrays: Mapping[str, NDArray[Any]], path: str) -> FilterBank:
-    unknown = sorted(set(arrays) - _BANK_KEYS)
+def _bank_with_extras(arrays: Mapping[str, NDArray[Any]], filters: str, path: str) -> FilterBank:
+    unknown = sorted(set(arrays) - _EXTRA_KEYS - {filters})
     if unknown:
         problem = f"besides `filters`, expected only bias, names, every_channel or layer, got {', '.join(unknown)}"
         raise UsageError(f"{path}: {problem}")
-    bank = _array_bank(arrays["filters"], "", path)
-    bias = _checked(arrays["bias"], f"{path}, array `bias`") if "bias" in arrays else bank.bias
+    bank = _array_bank(arrays[filters], "" if filters == "filters" else filters, path)
+    bias = np.atleast_1d(_checked(arrays["bias"], f"{path}, array `bias`")) if "bias" in arrays else bank.bias
     names = tuple(str(name) for name in arrays["names"].ravel()) if "names" in arrays else bank.names
     if bias.shape != (bank.filters,) or len(names) != bank.filters:
         got = f"bias of shape {bias.shape} and {len(names)} names"
         raise UsageError(f"{path} holds {bank.filters} filters: expected as many biases and names, got {got}")
-    every_channel = bank.input_channels == 1 and bool(np.any(arrays.get("every_channel", False)))
+    every_channel = bank.input_channels == 1 and bool(np.any(arrays.get("every_channel", bank.every_channel)))
     return replace(bank, bias=bias, names=names, every_channel=every_channel)
 
 

@@ -20,6 +20,7 @@ from featuremap_cli.sources.pixel_values import (
     Decoded,
     check_size,
     over_white,
+    scale_notes,
     turned_upright,
     unit_pixels,
 )
@@ -126,7 +127,7 @@ def _in_color(page: Any, samples: NDArray[Any], shown: str) -> tuple[Float32, tu
             f"{shown} stores its colors as {name}: expected gray, RGB, CMYK or bands; convert it to RGB first"
         )
     pixels = unit_pixels(samples, shown, page.bitspersample)
-    notes: tuple[str, ...] = ()
+    notes = scale_notes(samples.dtype, page.bitspersample)
     extra = tuple(int(kind) for kind in page.extrasamples)
     colors = pixels.shape[2] - len(extra)
     if photometric == _WHITE_IS_ZERO and samples.dtype.kind in "bu":

@@ -74,6 +74,8 @@ def decode(image: Pillow.Image, shown: str, bits: int = 16) -> Decoded:
     mode = _working_mode(image)
     if mode == "RGB" and image.mode in ("CMYK", "YCbCr", "HSV"):
         notes.append(f"{image.mode} converted to RGB")
+    if image.mode == "I" and (largest := _largest(image, bits)) > 65535:
+        notes.append(f"signed 32-bit integers divided by {largest:,}")
     pixels = new_upright(image.height, image.width, 3 if mode.startswith("RGB") else 1, orientation)
     if _fill(stored_view(pixels, orientation), image, mode, _largest(image, bits)):
         notes.append(ALPHA_NOTE)

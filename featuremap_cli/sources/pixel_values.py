@@ -41,8 +41,7 @@ def unit_pixels(samples: NDArray[Any], shown: str, bits: int | None = None) -> F
     if kind == "b":
         return samples.astype(np.float32)
     if kind in "ui" and itemsize < 8:
-        largest = 2 ** ((bits or 8 * itemsize) - (kind == "i")) - 1
-        unit: Float32 = np.divide(samples, np.float32(largest), dtype=np.float32)
+        unit: Float32 = np.divide(samples, np.float32(_largest(samples.dtype, bits)), dtype=np.float32)
         return unit
     if kind in "ui":
         return samples.astype(np.float32)
@@ -55,6 +54,30 @@ def unit_pixels(samples: NDArray[Any], shown: str, bits: int | None = None) -> F
         pixels = samples.astype(np.float32)
     refuse_non_finite(pixels, shown)
     return pixels
+
+
+def scale_notes(dtype: np.dtype[Any], bits: int | None = None) -> tuple[str, ...]:
+    """What `unit_pixels` does to samples of a type, in words, where nobody would expect it.
+
+    Args:
+        dtype: of the samples.
+        bits: as in `unit_pixels`.
+
+    Returns:
+        One note for integers that are signed or of more than 16 bits, which may be a measurement as well as a
+        picture's brightness; none for others.
+    """
+    if dtype.kind not in "ui" or (dtype.kind == "u" and (bits or 8 * dtype.itemsize) <= 16):
+        return ()
+    if dtype.itemsize == 8:
+        return ("64-bit integers taken as they are",)
+    signed = "signed " if dtype.kind == "i" else ""
+    return (f"{signed}{bits or 8 * dtype.itemsize}-bit integers divided by {_largest(dtype, bits):,}",)
+
+
+def _largest(dtype: np.dtype[Any], bits: int | None) -> int:
+    """The largest value of an integer type of which so many bits are used."""
+    return int(2 ** ((bits or 8 * dtype.itemsize) - (dtype.kind == "i")) - 1)
 
 
 def refuse_non_finite(pixels: Float32, shown: str) -> None:

@@ -28,6 +28,11 @@ def test_values_that_are_not_finite_are_counted_and_kept_out() -> None:
     assert statistics.not_finite == 2
 
 
+def test_infinities_of_both_signs_are_counted_without_a_warning() -> None:
+    statistics = map_statistics(feature_maps(np.array([[[-np.inf, 1.0], [np.inf, 3.0]]])))
+    assert (statistics.min, statistics.max, statistics.mean, statistics.not_finite) == (1.0, 3.0, 2.0, 2)
+
+
 def test_nothing_finite_is_none_and_not_nan() -> None:
     statistics = map_statistics(feature_maps(np.full((1, 2, 2), np.nan)))
     assert (statistics.min, statistics.max, statistics.mean) == (None, None, None)

@@ -59,6 +59,19 @@ def test_bad_specs(featuremap, spec: str, code: int, message: str) -> None:
     assert message in ran.err
 
 
+def test_the_half_of_a_separable_layer_is_said_to_be_one(featuremap) -> None:
+    import keras
+
+    separable = keras.layers.SeparableConv2D(5, 3, name="apart")
+    keras.Sequential([keras.Input((8, 8, 3)), separable]).save("net.h5")
+    ran = featuremap("filters", "net.h5:apart", "-o", "out")
+    assert "its depthwise filters; net.h5:apart/pointwise gives its 1x1 ones" in ran.err
+    with Image.open(ran.out.strip()) as picture:
+        assert picture.text["Layer"] == "net.h5:apart (depthwise)"
+    assert featuremap("filters", "net.h5:apart", "-o", "out", "--quiet").err == ""
+    assert "1x1 ones" not in featuremap("filters", "net.h5:apart/pointwise", "-o", "out").err
+
+
 def test_kernels_show_each_preset_with_its_matrix(featuremap) -> None:
     listed = json.loads(featuremap("kernels", "--json").out)
     text = featuremap("kernels").out

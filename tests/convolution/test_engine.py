@@ -362,7 +362,7 @@ def test_maps_are_named_and_know_their_bank():
     assert maps.names == ("sobel-x", "")
     assert maps.layer == "sobel-x, 1 1 1; 1 1 1; 1 1 1"
     apart = convolve(np.ones((4, 4, 3), np.float32), [sobel, box], Operation(depthwise=True))
-    assert apart.names == ("sobel-x R", "sobel-x G", "sobel-x B", "R", "G", "B")
+    assert apart.names == ("sobel-x R", "sobel-x G", "sobel-x B", "filter 1 R", "filter 1 G", "filter 1 B")
 
 
 @pytest.mark.parametrize(
@@ -384,3 +384,16 @@ def test_what_does_not_fit_is_refused_with_both_sizes(banks, operation, message)
 def test_pixels_without_channels_are_refused():
     with pytest.raises(UsageError, match=r"\(height, width, channels\), got \(5, 6\)"):
         convolve(np.ones((5, 6), np.float32), [kernel([[1]])], Operation())
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (7, 7, 3, 32)])
+def test_what_is_too_large_becomes_infinite_without_a_warning(shape):
+    pixels, huge = np.full((9, 9, 3), 1e38, np.float32), np.full(shape, 9, np.float32)
+    assert (products.Product(huge, (1, 1), (1, 1)).method is products.unrolled) == (shape[3] > 1)
+    filters = bank(huge, every_channel=shape[2] == 1)
+    meeting = np.broadcast_to(huge, (*shape[:2], 3, shape[3]))
+    for operation in (Operation(), Operation(activation="leaky-relu"), Operation(pool=Pool("avg", (2, 2), (2, 2)))):
+        maps = convolve(pixels, [filters], operation).maps
+        assert (maps == np.inf).all()
+    expected = tf.nn.conv2d(pixels[None], meeting, 1, "SAME")
+    np.testing.assert_array_equal(convolve(pixels, [filters], Operation()).maps, maps_first(expected))

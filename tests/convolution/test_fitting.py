@@ -41,3 +41,13 @@ def test_channels_of_multi_band_images_are_numbered():
     assert part.names == ("box channel 0", "box channel 1", "box channel 2", "box channel 3")
     (gray,) = fit_banks([kernel(3, "box")], 1, Operation(depthwise=True))
     assert gray.names == ("box",)
+
+
+def test_unnamed_filters_kept_apart_have_their_index_over_all_banks():
+    unnamed = FilterBank(np.ones((5, 5, 3, 2), np.float32), ("", ""), np.zeros(2, np.float32), "bank.npy")
+    parts = fit_banks([kernel(3, "box"), kernel(3), unnamed], 3, Operation(depthwise=True))
+    assert parts[0].names == ("box R", "box G", "box B")
+    assert parts[1].names == ("filter 1 R", "filter 1 G", "filter 1 B")
+    assert parts[2].names == tuple(f"filter {index} {color}" for color in "RGB" for index in (2, 3))
+    (alone,) = fit_banks([kernel(3)], 3, Operation(depthwise=True))
+    assert alone.names == ("R", "G", "B")

@@ -105,7 +105,7 @@ def test_patch_and_projection_stand_beside_each_other() -> None:
 
 
 def test_what_stands_above_a_block() -> None:
-    assert FilterPlaces(3, (9.5, 0.431)).label == BlockLabel("3", ("0.43 to 9.50", "up to 9.50", "9.50"))
+    assert FilterPlaces(3, (9.5, 0.431)).label == BlockLabel("3", ("0.431 to 9.50", "up to 9.50", "9.50"))
     assert FilterPlaces(3, (9.5,)).label == BlockLabel("3", ("9.50",))
     assert FilterPlaces(3, ()).label == BlockLabel("3", ("never fires", "silent"))
 

@@ -79,6 +79,12 @@ def test_filters_of_files_are_get_weights_whoever_reads_them(model, saved, file)
     depthwise, pointwise, bias = model.get_layer("separable").get_weights()
     np.testing.assert_array_equal(bank_of(path, "separable").weights[:, :, 0], depthwise[..., 0])
     assert bank_of(path, "separable").depthwise
+    assert bank_of(path, "separable").source == f"{path}:separable (depthwise)"
+    assert [note.rpartition("; ")[2] for note in bank_of(path, "separable").notes] == [
+        f"{path}:separable/pointwise gives its 1x1 ones"
+    ]
+    assert bank_of(path, "separable/pointwise").source == f"{path}:separable/pointwise"
+    assert bank_of(path, "separable/pointwise").notes == ()
     np.testing.assert_array_equal(bank_of(path, "separable/pointwise").weights, pointwise)
     np.testing.assert_array_equal(bank_of(path, "separable/pointwise").bias, bias)
 

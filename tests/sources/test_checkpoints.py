@@ -163,7 +163,7 @@ def test_every_convolution_equals_get_weights(saved, name, suffix):
         bank = read_bank(path, layer_path)
         assert bank is not None, layer_path
         assert_is_layer(bank, type(layer).__name__, layer.get_weights())
-        assert bank.source == f"{path}:{layer_path}"
+        assert bank.source == f"{path}:{layer_path}" + " (depthwise)" * (layer_path in separable)
     for layer_path in separable:
         bank = read_bank(path, f"{layer_path}/pointwise")
         assert_is_layer(bank, "SeparableConv2D", expected[layer_path].get_weights(), pointwise=True)

@@ -69,6 +69,30 @@ def test_npz_with_arrays_without_names(tmp_path: Path) -> None:
     assert only_bank(tmp_path / "two.npz").names == ("", "")
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (3, 3, 2), (3, 3, 3, 2)])
+def test_npz_of_one_array_with_its_bias(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    kernel, filters = RANDOM.random(shape, dtype=np.float32), 1 if len(shape) == 2 else 2
+    bias = np.arange(1, filters + 1)
+    np.savez(tmp_path / "layer.npz", kernel=kernel, bias=bias)
+    bank = only_bank(tmp_path / "layer.npz")
+    np.testing.assert_array_equal(bank.weights.squeeze(), kernel)
+    np.testing.assert_array_equal(bank.bias, bias)
+    assert bank.every_channel == (len(shape) < 4)
+    assert bank.names == (("kernel",) if filters == 1 else ("kernel 0", "kernel 1"))
+    np.savez(tmp_path / "named.npz", bias=bias, names=np.array(["a", "b"][:filters]), kernel=kernel)
+    assert only_bank(tmp_path / "named.npz").names == ("a", "b")[:filters]
+    np.savez(tmp_path / "bad.npz", kernel=kernel, bias=np.ones(7))
+    with pytest.raises(UsageError, match=f"holds {filters} filters: .*got bias of shape \\(7,\\)"):
+        read_filter_file(str(tmp_path / "bad.npz"))
+
+
+def test_npz_of_a_number_as_bias_and_of_a_kernel_called_bias(tmp_path: Path) -> None:
+    np.savez(tmp_path / "one.npz", edge=np.array(SHARPEN), bias=0.5)
+    assert only_bank(tmp_path / "one.npz").bias.tolist() == [0.5]
+    np.savez(tmp_path / "two.npz", edge=np.array(SHARPEN), bias=np.eye(3))
+    assert only_bank(tmp_path / "two.npz").names == ("edge", "bias")
+
+
 def test_npz_as_arrays_writes_it(tmp_path: Path) -> None:
     weights = RANDOM.random((3, 3, 1, 2), dtype=np.float32)
     extras: dict[str, Any] = {"bias": np.float32([1, -2]), "names": np.array(["a", "b"])}

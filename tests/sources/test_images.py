@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,13 @@ def expect(image: Image, pixels: Pixels, notes: Iterable[str] = (), tolerance: f
     assert image.pixels.shape == pixels.shape
     np.testing.assert_allclose(image.pixels, pixels, rtol=0, atol=tolerance)
     assert image.notes == tuple(notes)
+
+
+SCALE_NOTES: Mapping[type, Sequence[str]] = {
+    np.int8: ["signed 8-bit integers divided by 127"],
+    np.int16: ["signed 16-bit integers divided by 32,767"],
+    np.uint32: ["32-bit integers divided by 4,294,967,295"],
+}
 
 
 def saved(path: Path, image: Pillow.Image, **options: Any) -> str:
@@ -330,7 +337,16 @@ def test_multiband_tiff(tmp_path: Path, dtype: type, planar: str, bands: int) ->
     stored = samples if planar == "contig" else np.moveaxis(samples, -1, 0)
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", planarconfig=planar, compression="zlib")
     scale = 1 if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).max
-    expect(read_image(str(tmp_path / "a.tif")), samples.astype(float) / scale)
+    expect(read_image(str(tmp_path / "a.tif")), samples.astype(float) / scale, SCALE_NOTES.get(dtype, ()))
+
+
+@pytest.mark.filterwarnings("ignore:IM image format:DeprecationWarning")
+@pytest.mark.parametrize("name", ["a.tif", "a.im"])
+def test_32_bit_integers_of_pillow(tmp_path: Path, name: str) -> None:
+    samples = np.array([[0, 65535, 2**31 - 1], [-(2**31), 7, 2**30]], np.int32)
+    path = saved(tmp_path / name, Pillow.fromarray(samples, "I"))
+    note = "signed 32-bit integers divided by 2,147,483,647"
+    expect(read_image(path), samples[..., None] / (2**31 - 1), [note])
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
@@ -417,7 +433,9 @@ def test_the_first_page_of_a_multiband_tiff(tmp_path: Path) -> None:
 def test_arrays(tmp_path: Path, dtype: type, scale: int, shape: tuple[int, ...]) -> None:
     samples = random_samples(*shape, dtype=dtype)
     np.save(tmp_path / "a.npy", samples)
-    expect(read_image(str(tmp_path / "a.npy")), samples.reshape(4, 5, -1).astype(float) / scale)
+    expect(
+        read_image(str(tmp_path / "a.npy")), samples.reshape(4, 5, -1).astype(float) / scale, SCALE_NOTES.get(dtype, ())
+    )
 
 
 def test_arrays_of_other_orders_and_versions(tmp_path: Path) -> None:
