@@ -6,6 +6,7 @@ with their number. Two of them, of different images, merge into what one pass ov
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,6 +110,12 @@ class Excitation:
     def merge(self, other: Excitation) -> None:
         """Take in what another one has seen, of the same filters on other images."""
         self._keep(other._found)
+
+    def fresh(self) -> Excitation:
+        """Return one that watches the same and has seen nothing."""
+        other = copy.copy(self)
+        other._found = _nothing(len(self.filters), self.top)
+        return other
 
     def images(self) -> tuple[int, ...]:
         """The images that hold a kept place, in order."""

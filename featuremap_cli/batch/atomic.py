@@ -44,6 +44,16 @@ class WriteGate:
     def __reduce__(self) -> tuple[type[WriteGate], tuple[()]]:
         return WriteGate, ()
 
+    def check(self) -> None:
+        """Refuse where `close` was called.
+
+        Raises:
+            OutputError: it was.
+        """
+        with self._lock:
+            if self._closed:
+                raise OutputError("interrupted: nothing more is written")
+
     def create(self, temporary: Path) -> BinaryIO:
         """Create the file, which must not exist, and remember it.
 

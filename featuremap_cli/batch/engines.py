@@ -6,6 +6,7 @@ writing. `pool.py` has the one with worker processes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from featuremap_cli.batch import stages
@@ -62,7 +63,8 @@ class OneByOne:
         """Do what waits, a batch at a time."""
         if wait and self._tasks:
             batch, self._tasks = self._tasks[: self._job.batch_size], self._tasks[self._job.batch_size :]
-            self._do(batch)
+            self._session = self._session or self._job.open()
+            self._finished.extend(do_tasks(self._session, batch, self._folder))
         finished, self._finished = self._finished, []
         return finished
 
@@ -71,19 +73,26 @@ class OneByOne:
         finished, self._finished, self._tasks = self._finished, [], []
         return finished
 
-    def _do(self, tasks: list[Task]) -> None:
-        session = self._session = self._session or self._job.open()
-        images: list[Underway] = []
-        for task in tasks:
-            self._sort(stages.read(session, task), images)
-        computed: list[Underway] = []
-        for result in stages.compute(session, images) if images else []:
-            self._sort(result, computed)
-        for image in computed:
-            self._finished.append(stages.write(session, image, self._folder))
 
-    def _sort(self, result: Underway | Finished, underway: list[Underway]) -> None:
-        if isinstance(result, Finished):
-            self._finished.append(result)
-        else:
-            underway.append(result)
+def do_tasks(session: Session, tasks: Sequence[Task], folder: OutputFolder) -> list[Finished]:
+    """Do one batch of tasks in this thread.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    finished: list[Finished] = []
+
+    def unfinished(results: Iterable[Underway | Finished]) -> list[Underway]:
+        underway: list[Underway] = []
+        for result in results:
+            if isinstance(result, Finished):
+                finished.append(result)
+            else:
+                underway.append(result)
+        return underway
+
+    images = unfinished(stages.read(session, task) for task in tasks)
+    computed = unfinished(stages.compute(session, images)) if images else []
+    for image in computed:
+        finished.append(stages.write(session, image, folder))
+    return finished

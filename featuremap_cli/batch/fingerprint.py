@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from featuremap_cli.errors import ImageError
+from featuremap_cli.sources import stores
 from featuremap_cli.sources.locations import is_sample, printable, sample_path
 
 # File systems count time in steps of up to two seconds (FAT): a file written so shortly before it was looked at may
 # be written again without a trace in its times. https://git-scm.com/docs/racy-git
 _SETTLED_AFTER_NANOSECONDS = 2_000_000_000
 
-Stamp = tuple[int, int, int, int]
+Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Fingerprint:
 
     Attributes:
         digest: hexadecimal BLAKE2b hash of the file; empty where the file changed while it was read.
-        stamp: (size, modified, changed, file number), times in nanoseconds; None where they prove nothing.
+        stamp: (size, modified, changed, file number), times in nanoseconds; None where they prove nothing. Of an
+            object in a store `stores.Stamp`.
     """
 
     digest: str
@@ -39,6 +41,8 @@ class Fingerprint:
 
 def stamp_of(image: str) -> Stamp | None:
     """The stamp of an image's file now, None where there is no file or where it was written a moment ago."""
+    if stores.is_url(image):
+        return stores.stamp_of(image)
     try:
         status = _file(image).stat()
     except OSError:
@@ -55,15 +59,20 @@ def digest_of_image(image: str) -> str:
         ImageError: the file is gone, or cannot be read.
     """
     try:
+        if stores.is_url(image):
+            return stores.digest(stores.fetch(image))
         with _file(image).open("rb") as file:
             return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
     except OSError as error:
-        message = f"{printable(image)} cannot be read any more: {error.strerror}; was it moved while the run went on?"
+        shown = printable(stores.without_secrets(image) if stores.is_url(image) else image)
+        message = f"{shown} cannot be read any more: {error.strerror}; was it moved while the run went on?"
         raise ImageError(message) from error
 
 
 def size_of_image(image: str) -> int:
-    """Bytes of an image's file; 0 where there is none."""
+    """Bytes of an image's file; 0 where there is none, or where it would take a question to a store."""
+    if stores.is_url(image):
+        return 0
     try:
         return _file(image).stat().st_size
     except OSError:

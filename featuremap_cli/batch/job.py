@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from featuremap_cli.batch.fingerprint import Fingerprint
 from featuremap_cli.batch.outputs import OutputFolder, Written
@@ -71,6 +71,24 @@ class Session(Protocol):
         """
 
 
+@runtime_checkable
+class GatheringSession(Session, Protocol):
+    """A session whose result is more than its files: it gathers something over all its images.
+
+    What was gathered on different images merges, in any order, to what one session gathers on all of them.
+    """
+
+    @property
+    def gathered(self) -> Any:
+        """What it has gathered so far; picklable."""
+
+    def fresh(self) -> GatheringSession:
+        """A session of the same opened job that has gathered nothing."""
+
+    def take_in(self, gathered: Any) -> None:
+        """Add what another session has gathered on other images."""
+
+
 class Job(Protocol):
     """What to do with every image; picklable, defined at the top level of a module that can be imported."""
 
@@ -91,6 +109,17 @@ class Job(Protocol):
         """Everything that changes what the outputs look like, as JSON values; for a file its content's hash."""
 
     def open(self) -> Session:
+        """Prepare for images, once a worker.
+
+        Raises:
+            FeaturemapError: it cannot be done at all; the run ends.
+        """
+
+
+class GatheringJob(Job, Protocol):
+    """A job whose sessions gather; what is pickled of it opens a session of its own."""
+
+    def open(self) -> GatheringSession:
         """Prepare for images, once a worker.
 
         Raises:

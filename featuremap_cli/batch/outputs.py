@@ -13,6 +13,8 @@ from pathlib import Path
 
 from featuremap_cli.batch.atomic import WriteGate, remove_stale, write_atomically
 from featuremap_cli.batch.names import safe_word
+from featuremap_cli.errors import OutputError
+from featuremap_cli.sources import stores
 
 __all__ = [
     "FILTERS",
@@ -62,19 +64,28 @@ class Written:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """The folder that `--out` names. Everything a run writes goes through here.
+    """The folder that `--out` names, on a disk or in an object store. Everything a run writes goes through here.
 
     Attributes:
-        root: the folder as the user gave it; made when something is written.
+        root: the folder or address as the user gave it; a folder is made when something is written.
         gate: what an interruption closes, see `WriteGate`; a copy in another process has its own.
     """
 
     root: str
     gate: WriteGate = field(default_factory=WriteGate, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        if stores.is_url(self.root):
+            stores.refuse_unwritable(self.root)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is an address in an object store."""
+        return stores.is_url(self.root)
+
     def path(self, relative: str) -> str:
         """The path of an output as shown to the user."""
-        return str(Path(self.root) / relative)
+        return stores.join(self.root, relative) if self.is_remote else str(Path(self.root) / relative)
 
     def write(self, relative: str, data: bytes) -> Written:
         """Write one output, whole or not at all.
@@ -82,6 +93,10 @@ class OutputFolder:
         Raises:
             OutputError: it cannot be written.
         """
+        if self.is_remote:
+            self.gate.check()
+            put_output(self.path(relative), data)
+            return Written(relative, len(data))
         target = Path(self.root) / relative
         _remove_stale_once(target.parent)
         write_atomically(target, data, self.gate)
@@ -89,14 +104,44 @@ class OutputFolder:
 
     def size(self, relative: str) -> int | None:
         """Bytes of an output that is there; None where there is no such file."""
+        if self.is_remote:
+            return size_of_output(self.path(relative))
         try:
             return (Path(self.root) / relative).stat().st_size
         except OSError:
             return None
 
     def remove_stale(self, relative: str = "") -> None:
-        """Remove what killed processes left in one folder below this one."""
+        """Remove what killed processes left in one folder below this one. A store has no half-written objects."""
+        if self.is_remote:
+            return
         remove_stale(Path(self.root) / relative)
+
+
+def put_output(url: str, data: bytes) -> None:
+    """Write an object, whole or not at all.
+
+    Raises:
+        OutputError: the store does not take it.
+    """
+    try:
+        stores.put(url, data)
+    except OSError as error:
+        raise OutputError(f"cannot write {url}: {error.strerror}; check --out, and your access to the store") from error
+
+
+def size_of_output(url: str) -> int | None:
+    """Bytes of an object; None where there is none.
+
+    Raises:
+        OutputError: the store does not tell.
+    """
+    try:
+        return stores.size_of(url)
+    except OSError as error:
+        raise OutputError(
+            f"cannot look at {url}: {error.strerror}; check --out, and your access to the store"
+        ) from error
 
 
 @lru_cache(maxsize=1024)

@@ -23,6 +23,7 @@ from featuremap_cli.batch.manifest import Entry, Manifest
 from featuremap_cli.batch.names import safe_relative, without_suffix
 from featuremap_cli.batch.outputs import RESERVED, OutputFolder
 from featuremap_cli.sources.locations import ImageLocation, MissingImage, is_sample
+from featuremap_cli.sources.stores import exists, is_url, without_secrets
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def plan_images(
         manifest: what is known of earlier runs into it.
     """
     names = _Names(job, manifest)
-    root = os.path.join(source_of(folder.root), "")  # noqa: PTH118 -- Path drops the separator at the end
+    separator = "/" if is_url(folder.root) else os.sep
+    root = source_of(folder.root).rstrip(separator) + separator
     index = 0
     for location in found:
         if isinstance(location, MissingImage):
@@ -67,7 +69,9 @@ def plan_images(
 
 
 def source_of(path: str) -> str:
-    """What tells one image from another: its absolute path; a shipped sample's name."""
+    """What tells one image from another: its absolute path; a shipped sample's name; an address, without secrets."""
+    if is_url(path):
+        return without_secrets(path)
     return path if is_sample(path) else os.path.abspath(path)  # noqa: PTH100 -- Path.absolute keeps `..`
 
 
@@ -88,8 +92,7 @@ class _Names:
         for candidate in self._candidates(location):
             if fold(candidate) in self._taken:
                 continue
-            owner = self._owner(candidate)
-            if owner is None or owner.source == source:
+            if self._owner(candidate, besides=source) is None:
                 break
         self._taken.add(fold(candidate))
         # The mark cannot be part of a stem, which has no control characters.
@@ -113,15 +116,25 @@ class _Names:
         """Whether an image of the very same name is there already, so that it must come from another folder."""
         if f"\n{location.relative}" in self._taken:
             return True
-        owner = self._owner(stem)
+        owner = self._owner(stem, besides="")
         return owner is not None and owner.relative == location.relative
 
-    def _owner(self, stem: str) -> Entry | None:
-        """What an earlier run wrote under this name, while its source is still there."""
+    def _owner(self, stem: str, besides: str) -> Entry | None:
+        """What an earlier run wrote under this name from another source than `besides`, while that is still there."""
         entry = self._manifest.find(self._job, stem)
-        if entry is None or entry.status != "done":
+        if entry is None or entry.status != "done" or entry.source == besides:
             return None
-        return entry if is_sample(entry.source) or Path(entry.source).exists() else None
+        return entry if _is_there(entry.source) else None
+
+
+def _is_there(source: str) -> bool:
+    if not is_url(source):
+        return is_sample(source) or Path(source).exists()
+    try:
+        return exists(source)
+    except OSError:
+        # What cannot be asked for may well be there.
+        return True
 
 
 def _unreserved(stem: str) -> str:

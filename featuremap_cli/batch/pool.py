@@ -15,13 +15,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import IO
 
-from featuremap_cli.batch.interruption import SIGNALS
+from featuremap_cli.batch.interruption import signals_blocked
 from featuremap_cli.batch.job import Failure, Finished, Job, Task
 from featuremap_cli.batch.outputs import OutputFolder
 from featuremap_cli.batch.pipeline import WAIT_SECONDS, Fatal, Message, take, tasks_ahead
@@ -165,7 +164,7 @@ class Pool:
         environment = {**dict.fromkeys(_THREADS_OF_LIBRARIES, threads), **os.environ}
         command = [sys.executable, "-P", "-c", _BOOT, json.dumps(sys.path)]
         try:
-            with _signals_blocked():
+            with signals_blocked():
                 process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         except OSError as error:
             raise FeaturemapError(f"cannot start a worker process: {error.strerror}; try --jobs 1") from error
@@ -239,16 +238,3 @@ def _hang_up(stream: IO[bytes] | None) -> None:
     if stream is not None:
         with suppress(OSError):
             stream.close()
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """A child started in here never sees Ctrl-C: its parent does, and tells it."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

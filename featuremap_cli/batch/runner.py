@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from featuremap_cli.batch.cluster_settings import Cluster
 from featuremap_cli.batch.engines import Engine
 from featuremap_cli.batch.fingerprint import digest_of_image, digest_of_options, stamp_of
 from featuremap_cli.batch.interruption import interruptible
 from featuremap_cli.batch.job import Failure, Finished, Job, Outcome, Task
-from featuremap_cli.batch.manifest import Entry, Manifest
-from featuremap_cli.batch.outputs import MANIFEST, OutputFolder
+from featuremap_cli.batch.manifest import Entry
+from featuremap_cli.batch.outputs import OutputFolder
 from featuremap_cli.batch.plan import Missing, plan_images, source_of
+from featuremap_cli.batch.present import PresentOutputs
 from featuremap_cli.batch.record import Record
 from featuremap_cli.batch.starting import engine_for
+from featuremap_cli.batch.store_manifest import open_manifest
 from featuremap_cli.errors import ImageError, OutputError
 from featuremap_cli.sources.locations import ImageLocation, MissingImage
 from featuremap_cli.version import __version__
 
-# Finished images that wait for an earlier one before they are told.
+# Finished images that wait for an earlier one before they are told; on a cluster, where thousands are done at a time.
 _MOST_WAITING = 256
+_MOST_WAITING_ON_A_CLUSTER = 65_536
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class RunSettings:
         force: do again what is done.
         fail_fast: end at the first image that fails.
         resumes: keep a manifest, and skip what it says is done. Off for a job whose result is more than its files.
+        cluster: do it there instead of with worker processes here.
     """
 
     folder: OutputFolder
@@ -45,6 +50,7 @@ class RunSettings:
     force: bool = False
     fail_fast: bool = False
     resumes: bool = True
+    cluster: Cluster | None = None
 
 
 def default_jobs() -> int:
@@ -70,11 +76,12 @@ def run(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSe
         FeaturemapError: the job cannot be opened.
         KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP; the workers are gone and no temporary file is left.
     """
-    with interruptible():
-        ledger = _Ledger(job, settings)
-        engine = engine_for(job, settings.folder, settings.jobs)
+    with interruptible(), closing(_Ledger(job, settings)) as ledger:
+        engine = engine_for(job, settings.folder, settings.jobs, settings.cluster)
         try:
-            for record in _records(plan_images(found, job.name, settings.folder, ledger.manifest), ledger, engine):
+            plan = plan_images(found, job.name, settings.folder, ledger.manifest)
+            most_waiting = _MOST_WAITING_ON_A_CLUSTER if settings.cluster else _MOST_WAITING
+            for record in _records(plan, ledger, engine, most_waiting):
                 yield record
                 if settings.fail_fast and record.failure is not None:
                     return
@@ -82,20 +89,19 @@ def run(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSe
             with suppress(OutputError):
                 for finished in engine.close():
                     ledger.settle(finished)
-            ledger.manifest.close()
 
 
 def preview(
     job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSettings
 ) -> Iterator[tuple[Task | Missing, bool]]:
     """What `run` would do, image by image, and whether it is done already; nothing is written."""
-    ledger = _Ledger(job, settings)
-    for planned in plan_images(found, job.name, settings.folder, ledger.manifest):
-        yield planned, isinstance(planned, Task) and ledger.done_before(planned) is not None
+    with closing(_Ledger(job, settings)) as ledger:
+        for planned in plan_images(found, job.name, settings.folder, ledger.manifest):
+            yield planned, isinstance(planned, Task) and ledger.done_before(planned) is not None
 
 
-def _records(plan: Iterator[Task | Missing], ledger: _Ledger, engine: Engine) -> Iterator[Record]:
-    row = _Row()
+def _records(plan: Iterator[Task | Missing], ledger: _Ledger, engine: Engine, most_waiting: int) -> Iterator[Record]:
+    row = _Row(most_waiting)
     for planned in plan:
         if isinstance(planned, Missing):
             row.put(Record(planned.index, planned.argument, "failed", failure=Failure(planned.message)))
@@ -117,7 +123,8 @@ def _records(plan: Iterator[Task | Missing], ledger: _Ledger, engine: Engine) ->
 class _Row:
     """Records that arrive in any order and leave in the order of the plan."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_waiting: int) -> None:
+        self._most_waiting = most_waiting
         self._waiting: dict[int, Record] = {}
         self._next = 0
 
@@ -131,7 +138,7 @@ class _Row:
             yield record
 
     def is_long(self) -> bool:
-        return len(self._waiting) >= _MOST_WAITING
+        return len(self._waiting) >= self._most_waiting
 
 
 class _Ledger:
@@ -140,8 +147,12 @@ class _Ledger:
     def __init__(self, job: Job, settings: RunSettings) -> None:
         self._job, self._settings = job, settings
         self._options = digest_of_options(job.options())
-        self.manifest = Manifest(settings.folder.path(MANIFEST) if settings.resumes else os.devnull)
+        self.manifest = open_manifest(settings.folder, settings.resumes)
+        self._present = PresentOutputs(settings.folder)
         self.unsettled: dict[int, Task] = {}
+
+    def close(self) -> None:
+        self.manifest.close()
 
     def begin(self, task: Task) -> None:
         self.unsettled[task.index] = task
@@ -171,7 +182,7 @@ class _Ledger:
             )
         return Record(
             index=task.index,
-            image=task.location.path,
+            image=task.location.shown,
             status=status,
             outputs=self._paths(written.relative for written in outcome.outputs),
             layers=outcome.layers,
@@ -187,25 +198,25 @@ class _Ledger:
         entry = self.manifest.find(self._job.name, task.stem)
         if entry is None or not self._still_holds(entry, task):
             return None
-        return Record(task.index, task.location.path, "skipped", self._paths(entry.outputs), entry.layers)
+        return Record(task.index, task.location.shown, "skipped", self._paths(entry.outputs), entry.layers)
 
     def _still_holds(self, entry: Entry, task: Task) -> bool:
         return (
             entry.status == "done"
             and (entry.options, entry.version, entry.relative) == (self._options, __version__, task.location.relative)
-            and all(self._settings.folder.size(output) == size for output, size in entry.outputs.items())
-            and _is_unchanged(entry, task.location.path)
+            and self._present.hold(entry.outputs)
+            and _is_unchanged(entry, task.location)
         )
 
     def _paths(self, outputs: Iterable[str]) -> tuple[str, ...]:
         return tuple(self._settings.folder.path(output) for output in outputs)
 
 
-def _is_unchanged(entry: Entry, image: str) -> bool:
-    stamp = stamp_of(image)
+def _is_unchanged(entry: Entry, image: ImageLocation) -> bool:
+    stamp = image.stamp or stamp_of(image.path)
     if stamp is not None and stamp == entry.stamp:
         return True
     try:
-        return bool(entry.digest) and digest_of_image(image) == entry.digest
+        return bool(entry.digest) and digest_of_image(image.path) == entry.digest
     except ImageError:
         return False

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from featuremap_cli.batch.fingerprint import Fingerprint, digest_of_image, stamp_of
+from featuremap_cli.batch.fingerprint import Fingerprint, Stamp, digest_of_image, stamp_of
 from featuremap_cli.batch.job import Failure, Finished, Session, Task
 from featuremap_cli.batch.outputs import OutputFolder
 from featuremap_cli.errors import ExitCode, FeaturemapError, OutputError
+from featuremap_cli.sources.stores import noting_digests
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +40,23 @@ def read(session: Session, task: Task) -> Underway | Finished:
     """Read one image and note what it was."""
     start = time.perf_counter()
     try:
-        before = stamp_of(task.location.path)
-        value = session.read(task)
-        digest = digest_of_image(task.location.path)
-        # A file that changes while it is read must not be taken for one that is done.
-        changed = before is not None and stamp_of(task.location.path) != before
+        before = task.location.stamp or stamp_of(task.location.path)
+        with noting_digests() as fetched:
+            value = session.read(task)
+        fingerprint = _fingerprint(task.location.path, before, fetched)
     except Exception as error:  # noqa: BLE001 -- see the module: nothing that one image does may stop the others
         return failed(task, error, time.perf_counter() - start)
-    fingerprint = Fingerprint("", None) if changed else Fingerprint(digest, before)
     return Underway(task, value, fingerprint, time.perf_counter() - start)
+
+
+def _fingerprint(path: str, before: Stamp | None, fetched: Mapping[str, str]) -> Fingerprint:
+    if path in fetched:
+        # The digest is of the very bytes that were read: should the stamp be older, the next run reads them again.
+        return Fingerprint(fetched[path], before)
+    digest = digest_of_image(path)
+    # A file that changes while it is read must not be taken for one that is done.
+    changed = before is not None and stamp_of(path) != before
+    return Fingerprint("", None) if changed else Fingerprint(digest, before)
 
 
 def compute(session: Session, images: Sequence[Underway]) -> list[Underway | Finished]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from featuremap_cli.batch.cluster_settings import Cluster
 from featuremap_cli.batch.engines import Engine, OneByOne
 from featuremap_cli.batch.fingerprint import size_of_image
 from featuremap_cli.batch.job import Finished, Job, Task
@@ -12,11 +13,15 @@ _FEW_IMAGES = 8
 _FEW_BYTES = 1_500_000
 
 
-def engine_for(job: Job, folder: OutputFolder, jobs: int) -> Engine:
-    """The engine for so many worker processes.
+def engine_for(job: Job, folder: OutputFolder, jobs: int, cluster: Cluster | None = None) -> Engine:
+    """The engine for so many worker processes, or for a cluster.
 
     With one, everything stays in this process: one image after the other, or overlapping where the job says so.
     """
+    if cluster is not None:
+        from featuremap_cli.batch.cluster import DaskEngine
+
+        return DaskEngine(job, folder, cluster)
     if jobs > 1:
         return WorkersWhenWorthIt(job, folder, jobs)
     if job.overlaps:

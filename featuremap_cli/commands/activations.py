@@ -17,6 +17,7 @@ from featuremap_cli.commands.options import (
     NetworkOptions,
     RunOptions,
 )
+from featuremap_cli.errors import NetworkError
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import Float32
@@ -117,8 +118,13 @@ class ActivationsJob:
         Raises:
             NetworkError: the network or a layer cannot be used.
         """
-        from featuremap_cli.commands.models import load
+        from featuremap_cli.commands.models import content_digest, load
 
+        if content_digest(self.network) != self.content:
+            raise NetworkError(
+                f"{self.network.model} is not the file here that it was where the run began: "
+                "expected the same file under the same path on every machine"
+            )
         network = load(self.network)
         return ActivationsSession(self, network, network.select(self.layers))
 
@@ -162,7 +168,7 @@ class ActivationsSession:
         from featuremap_cli.commands.sheets import write_maps
 
         prepared, recorded = result
-        command = command_line("activations", task.location.path, self.job.words)
+        command = command_line("activations", task.location.shown, self.job.words)
         written: list[Written] = []
         statistics = []
         notices = [*self.network.notices, *self.selection.notices, *prepared.picture.notes]

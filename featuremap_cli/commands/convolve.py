@@ -186,7 +186,7 @@ class ConvolveSession:
 
         image, maps = result
         title = f"Feature maps · {task.location.name} · {maps.layer}"
-        command = command_line("convolve", task.location.path, self.job.words)
+        command = command_line("convolve", task.location.shown, self.job.words)
         files = write_maps(maps, image, title, self.job.plan, command, maps_file(task.stem), folder)
         notices = (*image.notes, *files.notices)
         return Outcome(files.written, (map_statistics(maps).as_json(),), notices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shlex
 from collections.abc import Mapping, Sequence
 from itertools import chain, islice
@@ -49,7 +50,8 @@ def health(
 
     Writes `health.png` and `health.csv`, and prints a row a layer (with --json one object for the whole run). A
     crossed threshold is exit code 8, even where images failed too. Every image is measured anew, by one network that
-    uses every core: --force and --jobs change nothing here.
+    uses every core, or by one in each worker of a --cluster: --force and --jobs change
+    nothing here.
 
     Examples:
 
@@ -65,7 +67,7 @@ def health(
     if csv and batch.json:
         raise UsageError("--csv and --json both want stdout: give one of them; health.csv is written in any case")
     thresholds = read_thresholds(checks)
-    folder = OutputFolder(str(batch.out))
+    folder = OutputFolder(batch.out)
     if batch.dry_run:
         for name in _outputs(compare):
             give(folder.path(name))
@@ -108,6 +110,10 @@ class _KeptJob:
         self.session: HealthSession | None = None
         self.name, self.batch_size, self.overlaps = job.name, job.batch_size, job.overlaps
         self._job, self._quiet = job, quiet
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers of a cluster get the job; what is kept is kept here.
+        return copy.copy, (self._job,)
 
     def options(self) -> Mapping[str, Any]:
         """Return the job's."""

@@ -198,6 +198,19 @@ class HealthSession:
         self.measurement.add(task.index, *result)
         return Outcome(())
 
+    @property
+    def gathered(self) -> Measurement:
+        """What has been seen so far."""
+        return self.measurement
+
+    def fresh(self) -> HealthSession:
+        """Return a session of the same networks that has seen nothing."""
+        return replace(self, measurement=Measurement(self.measurement.layers))
+
+    def take_in(self, gathered: Measurement) -> None:
+        """Add what another session has seen on other images."""
+        self.measurement.merge(gathered)
+
     def reports(self) -> list[LayerHealth]:
         """Return what follows from all that was seen, one a layer."""
         return [state.report() for state in self.measurement.states]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -139,8 +138,11 @@ class BatchOptions:
     """Where results go, and how a run over many images behaves."""
 
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.", rich_help_panel=BATCH)
-    ] = Path("featuremaps")
+        str,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Folder for the results, or s3://bucket/folder.", rich_help_panel=BATCH
+        ),
+    ] = "featuremaps"
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, metavar="N", help="Images at a time.", rich_help_panel=BATCH),
@@ -160,6 +162,14 @@ class BatchOptions:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be written, and stop.", rich_help_panel=BATCH)
     ] = False
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Run on a Dask cluster: tcp://HOST:PORT, local:N, or a scheduler file.",
+            rich_help_panel=BATCH,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -175,7 +185,7 @@ Images = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGES...",
-        help="Files, folders, quoted globs, `-` (paths on stdin), sample:china, sample:flower.",
+        help="Files, folders, quoted globs, addresses (s3://...), `-` (paths on stdin), sample:china, sample:flower.",
         show_default=False,
     ),
 ]

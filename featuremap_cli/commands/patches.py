@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def patches(
         ),
         batch.quiet,
     )
-    folder = OutputFolder(str(batch.out))
+    folder = OutputFolder(batch.out)
     if batch.dry_run:
         _preview(kept.open(), folder)
         return
@@ -119,6 +120,10 @@ class _KeptJob:
         self.session: PatchesSession | None = None
         self.name, self.batch_size, self.overlaps = job.name, job.batch_size, job.overlaps
         self._job, self._quiet = job, quiet
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers of a cluster get the job; what is kept is kept here.
+        return copy.copy, (self._job,)
 
     def options(self) -> Mapping[str, Any]:
         """Return the job's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from featuremap_cli.commands.options import NetworkOptions
@@ -174,6 +174,26 @@ class PatchesSession:
         self.sources[task.index] = Source(task, size)
         self._forget()
         return Outcome(())
+
+    @property
+    def gathered(self) -> tuple[tuple[Excitation, ...], dict[int, Source]]:
+        """What each layer has kept, and the images that hold a place."""
+        held = {image for watch in self.watches for image in watch.excitation.images()}
+        sources = {image: source for image, source in self.sources.items() if image in held}
+        return tuple(watch.excitation for watch in self.watches), sources
+
+    def fresh(self) -> PatchesSession:
+        """Return a session of the same network that has seen nothing."""
+        watches = tuple(replace(watch, excitation=watch.excitation.fresh()) for watch in self.watches)
+        return replace(self, watches=watches, sources={})
+
+    def take_in(self, gathered: tuple[tuple[Excitation, ...], dict[int, Source]]) -> None:
+        """Add what another session has kept of other images."""
+        excitations, sources = gathered
+        for watch, more in zip(self.watches, excitations, strict=True):
+            watch.excitation.merge(more)
+        self.sources.update(sources)
+        self._forget()
 
     def _forget(self) -> None:
         """Forget images that hold no place any more, now and then: there may be millions of images."""

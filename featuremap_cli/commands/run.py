@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,11 @@ import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.options import BatchOptions, RunOptions
+from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from featuremap_cli.batch.job import Job
+    from featuremap_cli.batch.cluster_settings import Cluster
+    from featuremap_cli.batch.job import GatheringJob, Job
     from featuremap_cli.batch.outputs import OutputFolder, Written
     from featuremap_cli.batch.record import Record, Tally
     from featuremap_cli.batch.runner import RunSettings
@@ -41,7 +43,7 @@ def find(images: Sequence[str], batch: BatchOptions) -> Iterator[ImageLocation |
     """Find what the IMAGES arguments stand for, one after another; the output folder is not searched."""
     from featuremap_cli.sources.locations import find_images
 
-    return find_images(images, without=[str(batch.out)])
+    return find_images(images, without=[batch.out])
 
 
 def run_job(
@@ -70,7 +72,9 @@ def run_job(
 
     # A network uses every core by itself: worker processes would each load it, and be no faster.
     jobs = batch.jobs or (1 if job.overlaps else default_jobs())
-    settings = RunSettings(OutputFolder(str(batch.out)), jobs, batch.force, batch.fail_fast)
+    settings = RunSettings(OutputFolder(batch.out), jobs, batch.force, batch.fail_fast, cluster=read_cluster(batch))
+    if batch.gallery and settings.folder.is_remote:
+        raise UsageError("--gallery writes a page for a folder on a disk: leave it out, or choose a folder with --out")
     found = find(images, batch) if found is None else found
     if batch.dry_run:
         _preview(job, found, settings)
@@ -93,10 +97,31 @@ def run_job(
         raise typer.Exit(progress.tally.exit_code)
 
 
+def read_cluster(batch: BatchOptions) -> Cluster | None:
+    """Read `--cluster`.
+
+    Raises:
+        UsageError: it names no cluster, or --jobs is given too.
+    """
+    from featuremap_cli.batch.cluster_settings import Cluster
+
+    if batch.cluster is None:
+        return None
+    if batch.jobs is not None:
+        raise UsageError("--jobs is for worker processes here, a cluster has workers of its own; leave out one of them")
+    return Cluster(batch.cluster, _tell_nobody if batch.quiet else tell)
+
+
+def _tell_nobody(_: str) -> None:
+    return None
+
+
 def gather(
-    job: Job, images: Sequence[str], batch: BatchOptions, found: Iterable[ImageLocation | MissingImage]
+    job: GatheringJob, images: Sequence[str], batch: BatchOptions, found: Iterable[ImageLocation | MissingImage]
 ) -> Tally:
-    """Run a job whose result is more than its files, in this process, and tell which images failed.
+    """Run a job whose result is more than its files, and tell which images failed.
+
+    It runs in this process, or on a cluster, whose workers' sessions gather for one that is opened here.
 
     Every image is done, whatever earlier runs have done: what a session has gathered ends with it.
 
@@ -116,7 +141,10 @@ def gather(
     from featuremap_cli.batch.progress import Progress
     from featuremap_cli.batch.runner import RunSettings, run
 
-    settings = RunSettings(OutputFolder(str(batch.out)), jobs=1, fail_fast=batch.fail_fast, resumes=False)
+    cluster = read_cluster(batch)
+    if cluster is not None:
+        cluster = replace(cluster, take_in=job.open().take_in)
+    settings = RunSettings(OutputFolder(batch.out), jobs=1, fail_fast=batch.fail_fast, resumes=False, cluster=cluster)
     with closing(run(job, found, settings)) as records, Progress(tell, _count(images, batch), batch.quiet) as progress:
         for record in records:
             progress.add(record)
@@ -152,4 +180,4 @@ def _preview(job: Job, found: Iterable[ImageLocation | MissingImage], settings: 
             tell(planned.message)
         else:
             note = "\t(done already)" if is_done else ""
-            give(f"{planned.location.path}\t{settings.folder.path(planned.stem)}{note}")
+            give(f"{planned.location.shown}\t{settings.folder.path(planned.stem)}{note}")

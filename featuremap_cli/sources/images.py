@@ -20,6 +20,7 @@ from featuremap_cli.errors import ImageError
 from featuremap_cli.sources import arrays_on_disk, deep_color, multiband, pillow_modes
 from featuremap_cli.sources.locations import is_sample, printable, sample_path
 from featuremap_cli.sources.pixel_values import Decoded, check_size
+from featuremap_cli.sources.stores import fetch, is_url, without_secrets
 
 PIXEL_LIMIT = 178_956_970
 """Pictures with more pixels are refused, as Pillow refuses them: twice its MAX_IMAGE_PIXELS, 2^30 / 6.
@@ -53,7 +54,8 @@ _HEADS: Mapping[str, re.Pattern[bytes]] = {
 
 @dataclass(frozen=True)
 class _Encoded:
-    """A file as it lies on the disk: `shown` is what messages call it, `content` its bytes where it is a pipe."""
+    """A file as it lies on the disk: `shown` is what messages call it, `content` its bytes where it is a pipe or comes
+    from a store."""
 
     path: Path
     shown: str
@@ -77,7 +79,7 @@ def read_image(path: str, *, pixel_limit: int = PIXEL_LIMIT) -> Image:
     than Pillow holds; `.npy` (height, width[, channels]).
 
     Args:
-        path: a file's path, or `sample:china`.
+        path: a file's path, `sample:china`, or an address in a store (`s3://...`, `https://...`).
         pixel_limit: the most pixels (height times width) that are unpacked. A file of a few kilobytes can claim
             millions of pixels; more than four channels count as more pixels.
 
@@ -90,7 +92,7 @@ def read_image(path: str, *, pixel_limit: int = PIXEL_LIMIT) -> Image:
         ImageError: the file is missing, a folder, unreadable, empty, truncated, damaged, not an image, too large,
             without pixels, or holds NaN, infinity or Python objects.
     """
-    encoded = _look_at(path)
+    encoded = _fetch(path) if is_url(path) else _look_at(path)
     try:
         pixels, notes = _decode(encoded, pixel_limit)
     except MemoryError as error:
@@ -120,8 +122,31 @@ def _look_at(path: str) -> _Encoded:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"{shown} cannot be read ({reason}): check the file and its disk") from error
     if not head:
-        raise ImageError(f"{shown} is empty: expected an image, got 0 bytes; copy or download it again")
+        raise ImageError(_empty(shown))
     return _Encoded(file, shown, head, status.st_size if content is None else len(content), content)
+
+
+def _fetch(url: str) -> _Encoded:
+    """Read an object of a store, whole: formats are read back and forth, and each step would be a request."""
+    plain = without_secrets(url)
+    shown = printable(plain)
+    try:
+        content = fetch(url)
+    except FileNotFoundError as error:
+        raise ImageError(f"{shown} does not exist: expected an image; check the address") from error
+    except PermissionError as error:
+        raise ImageError(
+            f"{shown} may not be read: expected credentials that allow it, in the store's usual places"
+        ) from error
+    except OSError as error:
+        raise ImageError(f"{shown} cannot be read ({error.strerror}): check the address and the network") from error
+    if not content:
+        raise ImageError(_empty(shown))
+    return _Encoded(Path(plain.rpartition("/")[2]), shown, content[:512], len(content), content)
+
+
+def _empty(shown: str) -> str:
+    return f"{shown} is empty: expected an image, got 0 bytes; copy or download it again"
 
 
 def _decode(encoded: _Encoded, pixel_limit: int) -> Decoded:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from featuremap_cli.errors import ImageError
 from featuremap_cli.sources.listing import Found, Unreadable, expand, is_glob, walk
+from featuremap_cli.sources.stores import is_url, without_secrets
 
 SAMPLES = ("china", "flower")
 
@@ -32,15 +33,22 @@ class ImageLocation:
         path: what is opened: a file's path, or `sample:china`.
         relative: its place below OUT, parts joined by `/`, suffix kept: `holiday/a.jpg` for photos/holiday/a.jpg
             found in the folder `photos`; a file given by itself has its name alone. Never absolute, never with `..`.
+        stamp: what a store's listing said of its content, see `stores.Stamp`; None for a file.
     """
 
     path: str
     relative: str
+    stamp: tuple[int, ...] | None = None
 
     @property
     def name(self) -> str:
         """What sheets call it: the last part of `relative`, in characters that can be shown."""
         return printable(posixpath.basename(self.relative))
+
+    @property
+    def shown(self) -> str:
+        """Its path as reports, manifests and pictures carry it: an address without what might be a secret."""
+        return without_secrets(self.path) if is_url(self.path) else self.path
 
 
 @dataclass(frozen=True)
@@ -71,19 +79,23 @@ def find_images(
 
     A file is taken whatever its name; a folder is searched for files with an image's suffix, hidden ones left out; a
     glob is read here when no file has its name; `-` reads paths, one a line; `sample:china` is a photograph shipped
-    with the package. Two arguments that lead to the same absolute path count once; a link and its target are two.
+    with the package; `s3://bucket/photos` and the like are searched in their store
+    (`store_search.py`). Two arguments that lead to the same absolute path count once; a link and its target are two.
 
     Args:
         arguments: as written on the command line.
         stdin: the lines that `-` reads; standard input when None.
         without: folders that no search enters (the output folder), unless they are an argument themselves.
 
+    Raises:
+        MissingDependencyError: an address in a store, and no package that reaches it.
+
     Yields:
         an ImageLocation for each image; a MissingImage for an argument that gives none, and for a folder that
         cannot be listed.
     """
     listed = list(arguments)
-    finder = _Finder(frozenset(os.path.abspath(folder) for folder in without))
+    finder = _Finder(frozenset(folder if is_url(folder) else os.path.abspath(folder) for folder in without))
     for position, argument in enumerate(listed):
         if argument == "-":
             for line in _standard_input() if stdin is None else stdin:
@@ -129,13 +141,15 @@ class _Finder:
         self._yielded: set[str] = set()
 
     def argument(self, argument: str, is_last: bool) -> Iterator[ImageLocation | MissingImage]:
-        if os.path.lexists(argument) or is_sample(argument) or not is_glob(argument):
+        if is_url(argument) or os.path.lexists(argument) or is_sample(argument) or not is_glob(argument):
             yield from self.path(argument, _FORMS, is_last)
         else:
             yield from self._glob(argument)
 
     def path(self, path: str, expected: str, is_last: bool = False) -> Iterator[ImageLocation | MissingImage]:
-        if is_sample(path):
+        if is_url(path):
+            yield from self._in_store(path, remember=not is_last)
+        elif is_sample(path):
             yield from self._sample(path)
         elif os.path.isdir(path):
             # Nothing comes after the last argument, and a folder holds no path twice: a million need no memory.
@@ -155,6 +169,15 @@ class _Finder:
             yield MissingImage(path, str(error))
         else:
             yield from self._once(ImageLocation(path, file.name), os.path.abspath(file))
+
+    def _in_store(self, url: str, remember: bool) -> Iterator[ImageLocation | MissingImage]:
+        from featuremap_cli.sources.store_search import find_in_store
+
+        for found in find_in_store(url, self._without):
+            if isinstance(found, MissingImage):
+                yield found
+            else:
+                yield from self._once(found, found.path, remember)
 
     def _glob(self, pattern: str) -> Iterator[ImageLocation | MissingImage]:
         def files() -> Iterator[Found | Unreadable]:
