@@ -44,7 +44,9 @@ class Operation:
         strides: (down, right) between two outputs; for a transposed convolution between two inputs.
         dilation: (down, right) between two taps of a filter.
         flip: turn the filters by half a turn first (true convolution); without it they are slid as they are
-            (cross-correlation), as in every deep-learning library.
+            (cross-correlation), as in every deep-learning library. Where SAME needs an odd number of border pixels,
+            the odd one stays at the bottom and right, as TensorFlow puts it: with filters of even size the result is
+            that of `scipy.signal.convolve2d(mode="same")` moved up and left by one pixel.
         depthwise: keep the channels apart: a map for each channel and filter.
         transpose: transposed convolution.
         activation: applied after the bias. `leaky-relu` has slope 0.2, TensorFlow's default.

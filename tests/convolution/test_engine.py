@@ -214,6 +214,21 @@ def test_flip_is_true_convolution(size, filter_size, seed):
     maps = convolve(pixels, [kernel(rows)], Operation(padding=around, flip=True)).maps
     top, left = around - filter_size[0] + 1, around - filter_size[1] + 1
     assert_same(maps[:, top : maps.shape[1] - top, left : maps.shape[2] - left], full[None].astype(np.float32))
+    if filter_size[0] <= size[0] and filter_size[1] <= size[1]:
+        valid = convolve2d(pixels[:, :, 0], rows, mode="valid")
+        maps = convolve(pixels, [kernel(rows)], Operation(padding="valid", flip=True)).maps
+        assert_same(maps, valid[None].astype(np.float32))
+
+
+def test_flip_with_same_is_one_pixel_from_scipy_where_the_size_is_even():
+    random = np.random.default_rng(4)
+    pixels = random.normal(size=(8, 9, 1)).astype(np.float32)
+    for height, width in ((2, 2), (4, 3), (3, 6), (5, 5)):
+        rows = random.normal(size=(height, width)).astype(np.float32)
+        same = convolve2d(pixels[:, :, 0], rows, mode="same").astype(np.float32)
+        maps = convolve(pixels, [kernel(rows)], Operation(flip=True)).maps
+        down, right = height % 2 == 0, width % 2 == 0
+        assert_same(maps[0, : 8 - down, : 9 - right], same[down:, right:])
 
 
 @given(scenes(), st.sampled_from(["MAX", "AVG"]), st.tuples(st.integers(1, 3), st.integers(1, 3)), st.data())
