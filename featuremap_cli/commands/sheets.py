@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from featuremap_cli import __version__
 from featuremap_cli.batch.outputs import OutputFolder, Written, arrays_file, tile_file
 from featuremap_cli.commands.options import DrawingOptions
+from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import FeatureMaps, FilterBank, Image
@@ -43,12 +44,17 @@ def read_plan(options: DrawingOptions, with_image: bool) -> SheetPlan:
         with_image: what holds where neither --with-image nor --no-with-image is given.
 
     Raises:
-        UsageError: an option that cannot be read, before any work is done.
+        UsageError: an option that cannot be read, or two that exclude each other, before any work is done.
     """
     from featuremap_cli.drawing.palette import colormap
     from featuremap_cli.drawing.scaling import parse_scale
     from featuremap_cli.drawing.style import SheetStyle, parse_select, parse_tile
 
+    if options.overlay and options.summary:
+        raise UsageError(
+            f"--overlay and --summary {options.summary} make two different sheets: expected one of them, got both; "
+            "leave one out"
+        )
     colormap(options.cmap, 2)  # an unknown name is refused before any work is done
     style = SheetStyle(
         scale=parse_scale(options.scale),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,7 +25,7 @@ from featuremap_cli.drawing.grid import Order, lay_out
 from featuremap_cli.drawing.labels import Label, map_label
 from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.numerals import same_digits
-from featuremap_cli.drawing.page import Heading, Measures, Sheet
+from featuremap_cli.drawing.page import Heading, Measures, Sheet, limits_text
 from featuremap_cli.drawing.palette import colormap
 from featuremap_cli.drawing.scaling import SharedLimits, shared_limits
 from featuremap_cli.drawing.style import SheetStyle
@@ -100,12 +99,9 @@ class FilterView:
 
     def text(self) -> dict[str, str]:
         """Return what a PNG says of scale and choice."""
-        limits = json.dumps({str(tile.index): list(tile.own_limits) for tile in self.drawn})
-        if self.limits is not None:
-            limits = f"{self.limits.low:.9g} to {self.limits.high:.9g}"
         return {
             "Scale": str(self.style.scale),
-            "Limits": limits,
+            "Limits": limits_text({tile.index: self.limits_of(tile) for tile in self.drawn}),
             "Colormap": self.style.cmap,
             "Shown": f"{len(self.shown)} of {len(self.tiles)}",
         }
@@ -140,7 +136,8 @@ def draw_filters(
             principal components in color.
 
     Raises:
-        UsageError: no filter, an unknown colormap, or a selection that does not fit.
+        UsageError: no filter, an unknown colormap, a selection that does not fit, or a summary of filters of one
+            input channel.
     """
     view = view_filters(banks, style, summary)
     bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
@@ -178,8 +175,13 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle, summary: Summar
     """Return which filters a sheet shows and with which limits.
 
     Raises:
-        UsageError: there is no filter, or the selection does not fit.
+        UsageError: there is no filter, the selection does not fit, or there is nothing to summarize.
     """
+    if summary is not None and banks and all(bank.input_channels == 1 for bank in banks):
+        raise UsageError(
+            f"--summary {summary}: expected filters of several input channels, got {layer_name(banks)} with one; "
+            "leave --summary out"
+        )
     tiles: list[FilterTile] = []
     for bank in banks:
         drawn = bank if summary is None else summarize_bank(bank, summary)

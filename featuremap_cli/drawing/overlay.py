@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ from featuremap_cli.drawing.grid import Order, lay_out
 from featuremap_cli.drawing.input_image import input_picture
 from featuremap_cli.drawing.labels import map_label
 from featuremap_cli.drawing.marks import draw_silent_mark
-from featuremap_cli.drawing.page import Heading, Sheet
+from featuremap_cli.drawing.page import Heading, Sheet, limits_text
 from featuremap_cli.drawing.palette import MISSING_COLOR, colormap
 from featuremap_cli.drawing.resampling import reduce_by_area
 from featuremap_cli.drawing.scaling import to_levels
@@ -99,9 +98,7 @@ def draw_overlay(maps: FeatureMaps, style: SheetStyle, title: str, image: Image,
             draw_silent_mark(canvas, box, grid.measures.label)
         if grid.lettering is not None:
             grid.lettering.draw(canvas, labels[position], box.left, box.top + box.height, grid.label_width)
-    text = view.text()
-    if view.limits is None:
-        text["Limits"] = json.dumps({str(index): list(_limits(view, index)) for index in view.shown})
+    text = {**view.text(), "Limits": limits_text({index: _limits(view, index) for index in view.shown})}
     return Sheet(canvas.picture(), text, view.shown, maps.filters, view.notes())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,8 +27,8 @@ class Sheet:
 
     Attributes:
         picture: mode P or RGB.
-        text: for the PNG's text chunks: `Scale`, `Limits` (JSON, by index where each tile has its own), `Colormap`,
-            `Shown`. The caller adds version, command, image and layer.
+        text: for the PNG's text chunks: `Scale`, `Limits` (as `limits_text`), `Colormap`, `Shown`.
+            The caller adds version, command, image and layer.
         shown: indices of the maps or filters drawn, in the order drawn.
         total: how many there are.
         notes: lines for stderr, `conv2: 64 of 96 shown; ...`.
@@ -38,6 +39,16 @@ class Sheet:
     shown: tuple[int, ...] = ()
     total: int = 0
     notes: tuple[str, ...] = ()
+
+
+def limits_text(limits: Mapping[int, tuple[float, float]] | Mapping[str, tuple[float, float]]) -> str:
+    """Return for scripts what each tile's scale spans: `{"17": [0.0, 4.21]}`.
+
+    Args:
+        limits: the values of the first and the last level, by a map's index or by the name of what is drawn of maps.
+    """
+    # 0.0 is added since a negative zero plus zero is zero
+    return json.dumps({str(key): [low + 0.0, high + 0.0] for key, (low, high) in limits.items()})
 
 
 @dataclass(frozen=True)

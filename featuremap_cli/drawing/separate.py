@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from featuremap_cli.arrays import FeatureMaps
 from featuremap_cli.drawing.canvas import Canvas
 from featuremap_cli.drawing.grid import Box, single_tile
 from featuremap_cli.drawing.marks import draw_silent_mark
-from featuremap_cli.drawing.page import Measures, Sheet
+from featuremap_cli.drawing.page import Measures, Sheet, limits_text
 from featuremap_cli.drawing.palette import sheet_palette
 from featuremap_cli.drawing.sheet import view_maps
 from featuremap_cli.drawing.style import SheetStyle
@@ -32,5 +31,5 @@ def draw_tiles(maps: FeatureMaps, style: SheetStyle) -> Iterator[tuple[int, Shee
         canvas = Canvas(view.tile(index, size, factor, palette.levels), palette)
         if view.extents[index].silent:
             draw_silent_mark(canvas, Box(0, 0, size[1], size[0]), Measures.at(1).label)
-        text = {**view.text(), "Limits": json.dumps(list(view.limits_of(index))), "Shown": f"map {index}"}
+        text = {**view.text(), "Limits": limits_text({index: view.limits_of(index)}), "Shown": f"map {index}"}
         yield index, Sheet(canvas.picture(), text, (index,), maps.filters)

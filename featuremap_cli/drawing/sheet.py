@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from featuremap_cli.drawing.grid import Box, Grid, Order, lay_out
 from featuremap_cli.drawing.input_image import input_colors, input_indices, input_words
 from featuremap_cli.drawing.labels import Label, map_label
 from featuremap_cli.drawing.marks import draw_silent_mark
-from featuremap_cli.drawing.page import Heading, Sheet
+from featuremap_cli.drawing.page import Heading, Sheet, limits_text
 from featuremap_cli.drawing.palette import FLAT, MISSING, Palette, sheet_palette
 from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
 from featuremap_cli.drawing.scaling import Levels, SharedLimits, shared_limits, to_levels
@@ -69,13 +68,9 @@ class MapView:
 
     def text(self) -> dict[str, str]:
         """Return what a PNG says of scale and choice."""
-        if self.limits is not None:
-            limits = f"{self.limits.low:.9g} to {self.limits.high:.9g}"
-        else:
-            limits = json.dumps({str(index): list(self.limits_of(index)) for index in self.shown})
         return {
             "Scale": str(self.style.scale),
-            "Limits": limits,
+            "Limits": limits_text({index: self.limits_of(index) for index in self.shown}),
             "Colormap": self.style.cmap,
             "Shown": f"{len(self.shown)} of {self.maps.filters}",
         }

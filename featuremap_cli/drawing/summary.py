@@ -15,7 +15,7 @@ from featuremap_cli.drawing.components import Components, principal_components
 from featuremap_cli.drawing.grid import Grid, Order, lay_out
 from featuremap_cli.drawing.input_image import input_picture, input_words
 from featuremap_cli.drawing.labels import Label, map_label
-from featuremap_cli.drawing.page import Heading, Sheet
+from featuremap_cli.drawing.page import Heading, Sheet, limits_text
 from featuremap_cli.drawing.palette import MISSING_COLOR
 from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
 from featuremap_cli.drawing.scaling import to_levels
@@ -65,7 +65,8 @@ def draw_summary(
         sheet = _draw_components(some, style, (title, f"principal components of {what}", detail), image)
     else:
         sheet = _draw_statistic(replace(maps, maps=some), kind, style, (title, f"{kind} of {what}", detail), image)
-    return replace(sheet, shown=chosen, total=maps.filters, text={**sheet.text, "Summary": kind})
+    text = {**sheet.text, "Shown": f"{kind} of {len(chosen)} of {maps.filters}", "Summary": kind}
+    return replace(sheet, shown=chosen, total=maps.filters, text=text)
 
 
 def _draw_statistic(
@@ -78,7 +79,8 @@ def _draw_statistic(
     scale = view.limits.words if view.limits is not None else "scaled to its own range"
     title, what, detail = words
     heading = Heading(title, (what, scale, detail), bool(view.missing))
-    return Sheet(draw_view(view, (label,), heading, image), view.text())
+    text = {**view.text(), "Limits": limits_text({str(kind): view.limits_of(0)})}
+    return Sheet(draw_view(view, (label,), heading, image), text)
 
 
 def _draw_components(maps: Float32, style: SheetStyle, words: tuple[str, str, str], image: Image | None) -> Sheet:
@@ -107,7 +109,9 @@ def _draw_components(maps: Float32, style: SheetStyle, words: tuple[str, str, st
     canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
     canvas.paste(_in_color(components, size, grid), box.left, box.top)
     draw_caption(canvas, grid, "pca", box)
-    return Sheet(canvas.picture(), {"Scale": "each component from its own minimum to its maximum"})
+    limits = {color: _span(scores) for color, scores in zip(_COLORS, components.scores, strict=False)}
+    text = {"Scale": "each component from its own minimum to its maximum", "Limits": limits_text(limits)}
+    return Sheet(canvas.picture(), text)
 
 
 def _shares(components: Components) -> str:
@@ -118,6 +122,10 @@ def _shares(components: Components) -> str:
     return f"{', '.join(parts)} of the variance"
 
 
+def _span(scores: Float32) -> tuple[float, float]:
+    return float(np.nanmin(scores)), float(np.nanmax(scores))
+
+
 def _in_color(components: Components, size: tuple[int, int], grid: Grid) -> NDArray[np.uint8]:
     """Return the components as RGB at the tile's size; a color without a component stays in the middle."""
     planes = []
@@ -125,7 +133,7 @@ def _in_color(components: Components, size: tuple[int, int], grid: Grid) -> NDAr
         plane = scores.reshape(size)
         if grid.factor == 1:
             plane = reduce_by_area(plane, *grid.tile)
-        planes.append(to_levels(plane, float(np.nanmin(scores)), float(np.nanmax(scores)), 255, missing=255))
+        planes.append(to_levels(plane, *_span(scores), 255, missing=255))
     shape = planes[0].shape if planes else (grid.tile[0] // grid.factor, grid.tile[1] // grid.factor)
     planes += [np.full(shape, _MIDDLE, np.uint8)] * (3 - len(planes))
     picture = np.stack(planes, axis=2)
@@ -136,14 +144,14 @@ def _in_color(components: Components, size: tuple[int, int], grid: Grid) -> NDAr
 def summarize_bank(bank: FilterBank, kind: Summary) -> FilterBank:
     """Return a bank of many input channels as one of a single channel (`mean`, `max`) or of three (`pca`).
 
-    The components are those of the input channels over all filters and positions. Banks of one or three input channels
-    come back as they are.
+    The components are those of the input channels over all filters and positions. Banks of one input channel come
+    back as they are.
 
     Args:
         bank: weights (filter_height, filter_width, input_channels, filters).
         kind: `pca`, `mean` or `max`.
     """
-    if bank.input_channels in (1, 3):
+    if bank.input_channels == 1:
         return bank
     if kind != "pca":
         over_channels = bank.weights.mean if kind == "mean" else bank.weights.max

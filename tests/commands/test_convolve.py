@@ -139,6 +139,7 @@ def test_repeating_does_only_what_is_missing(featuremap) -> None:
         (["sample:china", "--bias", "1,x"], 2, "--bias takes numbers with commas between, got `x`"),
         (["sample:china", "-k", "box", "--bias", "1,2"], 2, "one for each of the 1 filters, got 2"),
         (["sample:china", "--resize", "4,4", "--padding", "valid"], 2, "a filter of 7x7 is larger than the image"),
+        (["sample:china", "--overlay", "--summary", "pca"], 2, "--overlay and --summary pca"),
         (["--no-such-option"], 2, "--no-such-option"),
         ([], 2, "IMAGES"),
     ],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -147,10 +149,20 @@ def test_a_summary_makes_one_tile_of_many_channels(summary):
         assert np.abs(shown[2][::k, ::k, 0] - expected).max() <= 1.5
 
 
+def test_color_filters_are_summarized_too_and_kernels_of_one_channel_have_nothing_to_summarize():
+    weights = RANDOM.normal(size=(5, 5, 3, 2)).astype(np.float32)
+    shown = tiles(draw_filters([bank(weights)], SheetStyle(), TITLE, summary="mean").picture)
+    one = weights[..., 1].mean(axis=2)
+    k = shown[1].shape[0] // 5
+    assert np.abs(shown[1][::k, ::k, 0] - (one / np.abs(one).max() + 1) / 2 * 255).max() <= 1.5
+    with pytest.raises(UsageError, match=r"--summary mean.*got box with one"):
+        draw_filters([kernel(np.ones((3, 3)), "box")], SheetStyle(), TITLE, summary="mean")
+
+
 def test_a_shared_scale_has_a_bar_and_the_same_limits_for_all():
     weights = np.stack([np.full((3, 3, 3), value) for value in (0.0, 1, 2)], axis=3)
     sheet = draw_filters([bank(weights)], SheetStyle(scale=parse_scale("layer")), TITLE)
-    assert sheet.text["Limits"] == "0 to 2"
+    assert json.loads(sheet.text["Limits"]) == {"0": [0, 2], "1": [0, 2], "2": [0, 2]}
     values = [int(np.median(tile)) for tile in tiles(sheet.picture) if tile.shape[0] == tile.shape[1]]
     assert values[1:] == [128, 255]
 

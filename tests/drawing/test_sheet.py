@@ -152,7 +152,8 @@ def test_limits_are_kept_for_scripts():
     assert list(limits) == ["2", "0"]
     assert np.array_equal(np.array(limits["2"], np.float32), [maps[2].min(), maps[2].max()])
     shared = draw_maps(layer(maps), SheetStyle(scale=parse_scale("-2,3")), TITLE)
-    assert shared.text["Limits"] == "-2 to 3"
+    assert json.loads(shared.text["Limits"]) == {"0": [-2, 3], "1": [-2, 3], "2": [-2, 3]}
+    assert "-0.0" not in draw_maps(layer(-np.zeros((2, 4, 4))), SheetStyle(), TITLE).text["Limits"]
     assert shared.text["Scale"] == "-2,3"
     assert own.shown == (2, 0)
     assert own.total == 3
@@ -250,7 +251,7 @@ def test_separate_tiles_are_the_pixels_alone():
     k = picture.shape[0] // 100
     assert picture.shape == (100 * k, 80 * k)
     assert np.abs(picture[::k, ::k] - (one - one.min()) / (one.max() - one.min()) * 238).max() <= 0.51
-    assert json.loads(drawn[1].text["Limits"]) == [float(maps[1].min()), float(maps[1].max())]
+    assert json.loads(drawn[1].text["Limits"]) == {"1": [float(maps[1].min()), float(maps[1].max())]}
 
 
 def test_separate_tiles_share_the_sheet_s_scale():

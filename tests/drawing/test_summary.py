@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,7 +99,20 @@ def test_a_selection_is_summarized():
     maps = np.stack([np.full((8, 8), value) for value in (0.0, 1.0, 9.0)])
     maps[:, 0, 0] += 1
     sheet = draw_summary(layer(maps), "mean", SheetStyle(select=(0, 1)), TITLE)
-    assert sheet.text["Limits"] == '{"0": [0.5, 1.5]}'
+    assert sheet.text["Limits"] == '{"mean": [0.5, 1.5]}'
+    assert sheet.text["Shown"] == "mean of 2 of 3"
+
+
+def test_components_say_what_their_colors_span():
+    maps = RANDOM.normal(size=(5, 6, 7)).astype(np.float32)
+    sheet = draw_summary(layer(maps), "pca", SheetStyle(), TITLE)
+    limits = json.loads(sheet.text["Limits"])
+    flat = maps.reshape(5, -1).astype(np.float64)
+    _, sizes, right = np.linalg.svd(flat - flat.mean(axis=1, keepdims=True), full_matrices=False)
+    for color, row in zip(("red", "green", "blue"), range(3), strict=True):
+        scores = sizes[row] * right[row]
+        assert np.ptp(limits[color]) == pytest.approx(np.ptp(scores), rel=1e-3)
+    assert sheet.text["Shown"] == "pca of 5 of 5"
 
 
 def test_summaries_are_read():
