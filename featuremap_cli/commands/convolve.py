@@ -68,9 +68,10 @@ def convolve(
     banks = with_bias([bank for spec in specs for bank in read_banks(spec)], operation.bias)
     words = (*_kernel_words(kernel, gray, resize), *option_words(operation, drawing))
     applied = read_operation(operation)
-    notice = enlargement_notice(banks, applied)
-    if notice and not batch.quiet:
-        tell(notice)
+    notices = [*(note for bank in banks for note in bank.notes), enlargement_notice(banks, applied)]
+    for notice in notices:
+        if notice and not batch.quiet:
+            tell(notice)
     job = ConvolveJob(
         banks=tuple(banks),
         operation=applied,
