@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -155,14 +156,14 @@ class ImageProjections:
             yield one, folder.write(name, encode(self._draw(one, projection), {}))
 
     def as_json(self, one: Activation) -> dict[str, Any]:
-        """Return what `--json` prints of one projection."""
+        """Return what `--json` prints of one projection; JSON has no word for NaN and infinity, so they are None."""
         return {
             "layer": self.entry.path,
             "filter": one.filter,
             "method": self.method,
             "row": one.row,
             "column": one.column,
-            "value": one.value,
+            "value": one.value if math.isfinite(one.value) else None,
         }
 
     def _draw(self, one: Activation, projection: Float32) -> Sheet:

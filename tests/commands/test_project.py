@@ -87,6 +87,27 @@ def test_a_silent_filter_is_said_to_be_one(featuremap, small: str) -> None:
     assert "0 of 2 filters fire on flower.jpg, fewer than the 2 asked for" in ran.err
 
 
+@pytest.fixture
+def unreal(tmp_path: Path) -> str:
+    """A NaN in filter 1 of `conv`, which no ReLU follows; all maps of `after` are NaN; the other filters are 1 and 2."""
+    image = keras.Input((24, 24, 3))
+    conv, after = layers.Conv2D(3, 3, name="conv"), layers.Conv2D(2, 3, name="after")
+    model = keras.Model(image, after(conv(image)))
+    kernel = np.zeros((3, 3, 3, 3), np.float32)
+    kernel[0, 0, 0, 1] = np.nan
+    conv.set_weights([kernel, np.array([1, 0, 2], np.float32)])
+    model.save(tmp_path / "unreal.keras")
+    return "unreal.keras"
+
+
+def test_json_has_null_for_nan(featuremap, unreal: str) -> None:
+    for at in ("max", "2,3", "all"):
+        words = ("-l", "conv", "--filter", "1", "--at", at, "-o", "out", "--json")
+        ran = featuremap("project", "sample:china", "-m", unreal, *words)
+        assert ran.code == 0, ran.err
+        assert json.loads(ran.out)["value"] is None
+
+
 def test_an_image_of_any_size(featuremap, tmp_path: Path) -> None:
     keras.utils.set_random_seed(4)
     model = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(2, 5, activation="relu", name="conv")])
