@@ -55,7 +55,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        if not self._quiet and self.tally.images > 1:
+        if not self._quiet and (self.tally.images > 1 or self.tally.skipped):
             self._tell(self.summary())
 
     def add(self, record: Record) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from featuremap_cli.errors import OutputError
@@ -21,9 +23,21 @@ def give(line: str) -> None:
         BrokenPipeError: nobody reads any more.
         OutputError: stdout cannot be written, a full disk say.
     """
-    try:
+    with writing_to_stdout():
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+@contextmanager
+def writing_to_stdout() -> Iterator[None]:
+    """Say in a line that stdout cannot be written.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        OutputError: the disk behind stdout is full, say.
+    """
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -59,7 +59,7 @@ def guard(action: Callable[[], None], debug: bool) -> None:
         tell(str(error))
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
-        tell("interrupted; the same command does only what is missing")
+        tell("interrupted")
         raise typer.Exit(ExitCode.INTERRUPTED) from error
     except typer.Exit:
         raise

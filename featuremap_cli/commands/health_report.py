@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from featuremap_cli.networks.weights import UnrealWeights
 
 MOST_RARE = 5
+RARE_FROM = 0.95  # the part of zeros from which a filter that fires on every image is named
 """How many of the filters that respond least are named."""
 
 _FILTER_NUMBERS = (
@@ -142,7 +143,7 @@ class HealthReport:
             (one.firing_rate, 1 - one.zero_fraction, place, one.index)
             for place, layer in enumerate(self.layers)
             for one in layer.filters
-            if not one.dead and one.zero_fraction > 0
+            if not one.dead and (one.firing_rate < 1 or one.zero_fraction > RARE_FROM)
         )
         for rate, share, place, index in rare[:MOST_RARE]:
             where = f"{percent(share)} of its values are not zero, on {percent(rate)} of the images"

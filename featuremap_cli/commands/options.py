@@ -156,11 +156,11 @@ class BatchOptions:
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, notices or summary.", rich_help_panel=BATCH)
     ] = False
-    json: Annotated[bool, typer.Option("--json", help="A JSON object an image on stdout.", rich_help_panel=BATCH)] = (
-        False
-    )
+    json: Annotated[
+        bool, typer.Option("--json", help="JSON on stdout, an object a line, for scripts.", rich_help_panel=BATCH)
+    ] = False
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be written, and stop.", rich_help_panel=BATCH)
+        bool, typer.Option("--dry-run", help="Say what would be done and where, and stop.", rich_help_panel=BATCH)
     ] = False
     cluster: Annotated[
         str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,7 +13,7 @@ import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.options import BatchOptions, RunOptions
-from featuremap_cli.errors import UsageError
+from featuremap_cli.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from featuremap_cli.batch.cluster_settings import Cluster
@@ -67,7 +67,6 @@ def run_job(
         typer.Exit: with the exit code, where images failed.
     """
     from featuremap_cli.batch.outputs import OutputFolder
-    from featuremap_cli.batch.progress import Progress
     from featuremap_cli.batch.runner import RunSettings, default_jobs, run
 
     # A network uses every core by itself: worker processes would each load it, and be no faster.
@@ -79,22 +78,44 @@ def run_job(
     if batch.dry_run:
         _preview(job, found, settings)
         return
-    with closing(run(job, found, settings)) as records, Progress(tell, _count(images, batch), batch.quiet) as progress:
+    records = run(job, found, settings)
+    try:
+        tally = _tell_records(records, settings.folder, images, batch, first)
+    except KeyboardInterrupt:
+        tell("what is done is kept: the same command does only what is missing")
+        raise
+    if batch.gallery and (tally.done or tally.skipped):
+        from featuremap_cli.commands.gallery import write_gallery
+
+        _tell_files([settings.folder.path(write_gallery(settings.folder).relative)], batch)
+    if tally.exit_code:
+        raise typer.Exit(tally.exit_code)
+
+
+def _tell_records(
+    records: Generator[Record], folder: OutputFolder, images: Sequence[str], batch: RunOptions, first: First | None
+) -> Tally:
+    """Tell of each record as it comes; end the run where telling fails."""
+    from featuremap_cli.batch.progress import Progress
+
+    with closing(records), Progress(tell, _count(images, batch), batch.quiet) as progress:
         for record in records:
-            if first is not None and _is_due(first, record, settings.folder):
-                _tell_files([settings.folder.path(one.relative) for one in first.write(settings.folder)], batch)
+            if first is not None and _is_due(first, record, folder):
+                _tell_files([folder.path(one.relative) for one in first.write(folder)], batch)
                 first = None
             progress.add(record)
             if batch.json:
                 give_json(record.as_json())
             elif record.status == "done":
                 _tell_files(record.outputs, batch)
-    if batch.gallery and (progress.tally.done or progress.tally.skipped):
-        from featuremap_cli.commands.gallery import write_gallery
+    return _counted(progress.tally)
 
-        _tell_files([settings.folder.path(write_gallery(settings.folder).relative)], batch)
-    if progress.tally.exit_code:
-        raise typer.Exit(progress.tally.exit_code)
+
+def _counted(tally: Tally) -> Tally:
+    """Return the counts of a run; a run over nothing at all is an error, as an empty folder is."""
+    if tally.images == 0:
+        raise ImageError("no image was named: expected a path on each line of stdin; check what writes them")
+    return tally
 
 
 def read_cluster(batch: BatchOptions) -> Cluster | None:
@@ -148,7 +169,7 @@ def gather(
     with closing(run(job, found, settings)) as records, Progress(tell, _count(images, batch), batch.quiet) as progress:
         for record in records:
             progress.add(record)
-    return progress.tally
+    return _counted(progress.tally)
 
 
 def _is_due(first: First, record: Record, folder: OutputFolder) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from featuremap_cli.commands.console import give, tell
+from featuremap_cli.commands.console import give, tell, writing_to_stdout
 from featuremap_cli.commands.quantities import at_least, count, memory, pair, parameters
 
 if TYPE_CHECKING:
@@ -185,4 +185,6 @@ def print_table(table: Table) -> None:
     from rich.console import Console
 
     width = None if is_terminal() else UNBOUNDED
-    Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False).print(table)
+    with writing_to_stdout():
+        Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False).print(table)
+        sys.stdout.flush()
