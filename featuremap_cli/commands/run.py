@@ -76,7 +76,7 @@ def run_job(
         raise UsageError("--gallery writes a page for a folder on a disk: leave it out, or choose a folder with --out")
     found = find(images, batch) if found is None else found
     if batch.dry_run:
-        _preview(job, found, settings)
+        _preview(job, found, settings, batch.json)
         return
     records = run(job, found, settings)
     try:
@@ -191,14 +191,19 @@ def _count(images: Sequence[str], batch: BatchOptions) -> int | None:
     return counted if counted <= MOST_COUNTED else None
 
 
-def _preview(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSettings) -> None:
-    """Print the plan: image, tab, where its outputs go, and what is done already."""
+def _preview(job: Job, found: Iterable[ImageLocation | MissingImage], settings: RunSettings, as_json: bool) -> None:
+    """Print the plan: each image, how the names of its files begin, and whether it is done already."""
     from featuremap_cli.batch.plan import Missing
     from featuremap_cli.batch.runner import preview
+    from featuremap_cli.sources.locations import printable
 
     for planned, is_done in preview(job, found, settings):
         if isinstance(planned, Missing):
             tell(planned.message)
+            continue
+        outputs = settings.folder.path(planned.stem)
+        if as_json:
+            give_json({"image": planned.location.shown, "outputs_begin": outputs, "done": is_done})
         else:
             note = "\t(done already)" if is_done else ""
-            give(f"{planned.location.shown}\t{settings.folder.path(planned.stem)}{note}")
+            give(f"{printable(planned.location.shown)}\t{printable(outputs)}{note}")
