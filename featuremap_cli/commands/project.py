@@ -177,5 +177,7 @@ def _remarks(found: ImageProjections, chosen: Sequence[Activation], choice: Filt
         yield f"{path}: {len(chosen)} of {count} filters fire on {found.name}, fewer than the {choice.top} asked for"
     if choice.index is not None and not found.maps[chosen[0].filter].any():
         yield f"{path}: filter {chosen[0].filter} is silent on {found.name}; its projection is zero everywhere"
+    if chosen and found.at != "all" and found.seen.axes is None:
+        yield f"{path}: its receptive field is not known; what the activation sees is not framed, nor shown close up"
     if found.projector.others and chosen:
         yield f"{path}: {', '.join(found.projector.others)} on the way to the image, projected by their own gradient"

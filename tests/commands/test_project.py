@@ -89,7 +89,7 @@ def test_a_silent_filter_is_said_to_be_one(featuremap, small: str) -> None:
 
 @pytest.fixture
 def unreal(tmp_path: Path) -> str:
-    """A NaN in filter 1 of `conv`, which no ReLU follows; all maps of `after` are NaN; the other filters are 1 and 2."""
+    """A NaN in filter 1 of `conv`, with no ReLU behind; all maps of `after` are NaN; filters 0 and 2 give 1 and 2."""
     image = keras.Input((24, 24, 3))
     conv, after = layers.Conv2D(3, 3, name="conv"), layers.Conv2D(2, 3, name="after")
     model = keras.Model(image, after(conv(image)))
@@ -106,6 +106,17 @@ def test_json_has_null_for_nan(featuremap, unreal: str) -> None:
         ran = featuremap("project", "sample:china", "-m", unreal, *words)
         assert ran.code == 0, ran.err
         assert json.loads(ran.out)["value"] is None
+
+
+def test_a_field_that_is_not_known_is_said(featuremap, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((20, 20, 3)), layers.Conv2D(2, 3, name="conv")])
+    model.export(tmp_path / "saved", verbose=False)
+    words = ("project", "sample:china", "-m", "saved", "-l", "conv", "--filter", "0", "-o", "out")
+    notice = "its receptive field is not known; what the activation sees is not framed, nor shown close up"
+    assert featuremap(*words).err.count(notice) == 1
+    assert notice not in featuremap(*words, "--at", "all").err
+    assert featuremap(*words, "--quiet").err == ""
 
 
 def test_an_image_of_any_size(featuremap, tmp_path: Path) -> None:
