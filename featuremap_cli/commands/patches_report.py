@@ -184,17 +184,24 @@ class LayerPatches:
         from featuremap_cli.drawing.cutout import CLIPPED
 
         height, width = self.watch.field.size
-        top = self.watch.excitation.top
         seen = "the whole image" if is_whole else f"{height} x {width} pixels"
         hatched = "" if is_whole else ", hatched outside the image"
         own = f"{', '.join(others)} with {'its' if len(others) == 1 else 'their'} own gradient" if others else ""
         return (
             f"{self._shown()} filters",
-            f"the {top} places where each fires most" if top > 1 else "the place where each fires most",
+            self._places_words(),
             f"left: {self.style.method} projections, gray is zero, each on its own scale, {CLIPPED:.1%} clipped",
             f"right: what the places see, {seen}{hatched}",
             own,
         )
+
+    def _places_words(self) -> str:
+        top = self.watch.excitation.top
+        if top == 1:
+            return "the place where each fires most"
+        if any(len(places) < top for places in self.watch.excitation.responses()):
+            return f"up to {top} places where each fires most that do not overlap"
+        return f"the {top} places where each fires most"
 
     def _shown(self) -> str:
         return f"{len(self.watch.excitation.filters)} of {self.watch.count}"

@@ -75,6 +75,35 @@ def test_several_places_of_one_image_do_not_overlap(featuremap, dots: None, cent
     assert [(line["rank"], line["row"], line["column"]) for line in found] == [(1, 11, 12), (2, 17, 18)]
 
 
+@pytest.fixture
+def details(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What sheets say in their second line, as they are drawn."""
+    from featuremap_cli.drawing import patches
+    from featuremap_cli.drawing.page import Heading
+
+    said: list[str] = []
+
+    def recorded(title: str, parts: tuple[str, ...]) -> Heading:
+        said.extend(parts)
+        return Heading(title, parts)
+
+    monkeypatch.setattr(patches, "Heading", recorded)
+    return said
+
+
+def test_a_sheet_says_how_many_places_it_has(featuremap, dots: None, center: str, details: list[str]) -> None:
+    words = ("patches", "dots", "-m", center, "--preprocess", "unit", "--filters", 1, "-o", "out")
+    # Each of the three images has one place at most.
+    for top, said in {
+        1: "the place where each fires most",
+        3: "the 3 places where each fires most",
+        4: "up to 4 places where each fires most that do not overlap",
+    }.items():
+        details.clear()
+        assert featuremap(*words, "--top", top).code == 0
+        assert said in details
+
+
 def test_alexnet_s_places_are_the_maxima_of_its_maps(featuremap) -> None:
     photographs = "sample:china", "sample:flower"
     featuremap("activations", *photographs, "-m", "alexnet", "-l", "conv4", "--arrays", "-o", "maps")
