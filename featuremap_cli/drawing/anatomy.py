@@ -13,6 +13,7 @@ from featuremap_cli.drawing.anatomy_columns import (
 )
 from featuremap_cli.drawing.canvas import SOFT, Canvas, color_canvas
 from featuremap_cli.drawing.equation import Rows, foot_height
+from featuremap_cli.drawing.extents import measure
 from featuremap_cli.drawing.grid import LARGEST_SHEET
 from featuremap_cli.drawing.page import REFERENCE_WIDTH, Heading, Measures, Sheet
 from featuremap_cli.drawing.text import line_height, text_width
@@ -39,9 +40,8 @@ def draw_anatomy(picture: AnatomyPicture) -> Sheet:
     taken = sum(column.width for column in columns)
     width = max(taken, room if picture.worked is not None else _NARROWEST)
     panel = _panel(picture, scales, measures, width)
-    heading = Heading(
-        picture.title, (_channels(picture), *_operation_words(picture), _legend(picture.cmap), _clipping(scales))
-    )
+    details = (_channels(picture), *_operation_words(picture), _legend(picture.cmap), _clipping(scales))
+    heading = Heading(picture.title, details, missing=_unreal(picture))
     top = measures.margin + heading.height(measures, width) + line_height(measures.label) + measures.gap
     rows = Rows(top, row_height, 2 * measures.gap, rows_count(picture.parts))
     foot = rows.bottom + foot_height(measures) + 2 * measures.gap
@@ -111,6 +111,13 @@ def _legend(cmap: str) -> str:
     if cmap == SIGNED_COLORMAP:
         return "white is zero, red above, blue below"
     return f"zero is the middle of {cmap}"
+
+
+def _unreal(picture: AnatomyPicture) -> bool:
+    """Whether the picture shows NaN or infinite values."""
+    anatomy, shown = picture.anatomy, list(picture.parts.shown)
+    drawn = [anatomy.pixels[..., shown], anatomy.laid_weights[..., shown], anatomy.products[shown]]
+    return any(measure(values).unreal for values in (*drawn, *(stage.values for stage in anatomy.stages)))
 
 
 def _clipping(scales: Scales) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from featuremap_cli.arrays import Float32
 from featuremap_cli.convolution.anatomy import COLOR_CHANNELS, MapAnatomy, Parts, Stage
 from featuremap_cli.convolution.worked_pixel import WorkedPixel
 from featuremap_cli.drawing.equation import (
@@ -18,6 +17,7 @@ from featuremap_cli.drawing.equation import (
     TileColumn,
     channel_title,
 )
+from featuremap_cli.drawing.extents import measure
 from featuremap_cli.drawing.number_grid import Texts, number_texts
 from featuremap_cli.drawing.numerals import short
 from featuremap_cli.drawing.page import Measures
@@ -80,7 +80,7 @@ class Scales:
         """Measure what is drawn."""
         anatomy, shown, rest = picture.anatomy, list(picture.parts.shown), picture.parts.rest
         products = anatomy.products[shown]
-        large_rest = rest is not None and float(np.abs(rest).max()) > _LARGE * float(np.abs(products).max())
+        large_rest = rest is not None and _greatest(rest) > _LARGE * _greatest(products)
         drawn = [products] if rest is None or large_rest else [products, rest]
         linear, final = _stage_scales(anatomy, picture.cmap)
         return cls(
@@ -244,6 +244,12 @@ class _Tiling:
     def _marked_value(self) -> Span | None:
         worked = self.picture.worked
         return None if worked is None else (worked.row, worked.column, worked.row + 1, worked.column + 1)
+
+
+def _greatest(values: Float32) -> float:
+    """The greatest magnitude of the finite values."""
+    extent = measure(values)
+    return max(abs(extent.low), abs(extent.high))
 
 
 def _stage_scales(anatomy: MapAnatomy, cmap: str) -> tuple[Shading, Shading]:

@@ -88,13 +88,15 @@ def blank_grid(colors: Pixels, outside: NDArray[np.bool_], side: int) -> NumberG
 def number_texts(values: Sequence[NDArray[np.floating]], digits: int) -> list[Texts]:
     """Return the texts of several grids, with the same decimals in all; whole and short numbers as they are.
 
+    What is not finite is `NaN`, `inf` or `-inf`.
+
     Args:
         values: (rows, columns) each.
         digits: significant digits of the greatest value.
     """
     flat = tuple(float(value) for grid in values for value in np.ravel(grid))
     plain = tuple(short(value) for value in flat)
-    exact = all(float(text) == np.float32(value) for text, value in zip(plain, flat, strict=True))
+    exact = np.array_equal([float(text) for text in plain], np.float32(flat), equal_nan=True)
     texts = iter(plain if exact else map(_without_lone_sign, same_digits(flat, digits)))
     return [tuple(tuple(next(texts) for _ in range(grid.shape[1])) for _ in range(grid.shape[0])) for grid in values]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,12 +32,14 @@ class Shading:
         low, high: the values of the first and the last color.
         colors: uint8 (levels + 1, 3); the last is for NaN and infinite values.
         clipped: the part of the values that lies beyond the limits, 0 to 1.
+        empty: whether no value is finite; the limits are 0 then.
     """
 
     low: float
     high: float
     colors: Colors
     clipped: float = 0.0
+    empty: bool = False
 
     def paint(self, values: Float32) -> Pixels:
         """Return values (height, width) as colors, uint8 (height, width, 3)."""
@@ -51,6 +54,8 @@ class Shading:
     @property
     def marks(self) -> tuple[float, ...]:
         """The values written below its bar, from left to right."""
+        if self.empty:
+            return (math.nan,)
         if self.low == self.high:
             return (self.low,)
         return (self.low, 0.0, self.high) if self.low < 0 < self.high else (self.low, self.high)
@@ -77,8 +82,8 @@ class Shading:
         """
         height, width = extent
         canvas.frame(left, top, width, height, line)
-        ramp = self.colors[np.rint(np.linspace(0, _LEVELS - 1, width)).astype(np.uint8)]
-        canvas.paste(ramp[np.newaxis].repeat(height, axis=0), left, top)
+        ramp = np.full(width, np.nan) if self.empty else np.linspace(self.low, self.high, width)
+        canvas.paste(self.paint(ramp[np.newaxis].astype(np.float32)).repeat(height, axis=0), left, top)
         for value, text in zip(self.marks, self.texts, strict=True):
             part = 0.5 if self.low == self.high else (value - self.low) / (self.high - self.low)
             at, wide = round(part * (width - 1)), text_width(text, size)
@@ -96,7 +101,7 @@ def gray_shading(arrays: Sequence[Float32]) -> Shading:
     """Return the scale of an input: 0 to 1 for an image, otherwise from the least value to the greatest, in gray."""
     extent = join(measure(values) for values in arrays)
     low, high = (0.0, 1.0) if extent.low >= 0 and 0.5 < extent.high <= 1 else (extent.low, extent.high)
-    return Shading(low, high, _with_missing(colormap("gray", _LEVELS)))
+    return Shading(low, high, _with_missing(colormap("gray", _LEVELS)), empty=extent.empty)
 
 
 def signed_shading(arrays: Sequence[Float32], cmap: str, clip: bool = False) -> Shading:
@@ -119,7 +124,8 @@ def signed_shading(arrays: Sequence[Float32], cmap: str, clip: bool = False) -> 
         if 0 < nearly < _FAR_BELOW * greatest:
             greatest = nearly
             clipped = clipped_fraction(arrays, -greatest, greatest)
-    return Shading(-greatest, greatest, _with_missing(colormap(cmap, _LEVELS)), clipped)
+    # 0 less the greatest, as its negative would be -0
+    return Shading(0.0 - greatest, greatest, _with_missing(colormap(cmap, _LEVELS)), clipped, extent.empty)
 
 
 def fitted_size(size: Size, box: Size) -> Size:

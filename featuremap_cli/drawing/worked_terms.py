@@ -142,7 +142,7 @@ def _grids(
 def sum_texts(worked: WorkedPixel, parts: Parts) -> tuple[str, ...]:
     """Return, with the same decimals: the shown channels' sums, the others', the bias, the value before and after."""
     shown = [float(worked.sums[position]) for position in parts.shown]
-    others = float(worked.sums.sum()) - sum(shown) if parts.others else 0.0
+    others = float(np.delete(worked.sums, list(parts.shown)).sum())
     return same_digits((*shown, others, worked.bias, worked.before, worked.after), _SUM_DIGITS)
 
 

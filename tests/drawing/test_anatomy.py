@@ -213,3 +213,35 @@ def test_numbers_have_one_form_in_all_cells() -> None:
     assert number_texts(ints, 3) == [(("1", "-2"),), (("0", "0.5"),)]
     long = [np.array([[0.123456, -0.00001]]), np.array([[0.0, -0.98765]])]
     assert number_texts(long, 2) == [(("0.12", "0.00"),), (("0", "-0.99"),)]
+
+
+def broken(lost: float) -> MapAnatomy:
+    """An anatomy whose second channel has a weight that is not finite."""
+    weights = RNG.standard_normal((3, 3, 3, 1)).astype(np.float32)
+    weights[1, 1, 1] = lost
+    bank = FilterBank(weights, ("",), np.array([0.5], np.float32), "broken")
+    return anatomy_of_filter(RNG.uniform(0.1, 1, (6, 6, 3)).astype(np.float32), bank, 0, Operation(activation="relu"))
+
+
+def test_what_is_not_finite_is_said_in_cells_and_sums() -> None:
+    cells = [np.array([[0.123456, np.nan]]), np.array([[np.inf, -np.inf]])]
+    assert number_texts(cells, 2) == [(("0.12", "NaN"),), (("inf", "-inf"),)]
+    assert number_texts([np.array([[np.nan, 2.0]])], 2) == [(("NaN", "2"),)]
+    made = broken(np.nan)
+    words = equation_parts(made, choose_parts(made, None), work_pixel(made, 2, 2))
+    assert (words[1], words[-1]) == ("+ NaN", "ReLU(NaN) = NaN")
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf, -np.inf])
+def test_a_network_with_values_that_are_not_finite_is_drawn(lost: float) -> None:
+    picture = picture_of(broken(lost), at=(2, 2))
+    page = page_of(picture)
+    columns, _ = largest_columns(picture, Scales.of(picture), MEASURES, 2304)
+    tiles = {column.caption: column for column in columns if isinstance(column, TileColumn)}
+    size = tiles["sum"].tiles[0].size
+    # of -inf, ReLU leaves 0, and that has the same scale
+    assert tiles["sum"].shading.texts == (("0",) if lost == -np.inf else ("NaN",))
+    assert "NaN" not in "".join(tiles["products"].shading.texts)
+    pink = (page == MISSING_COLOR).all(axis=-1)
+    # a product, the sum, the same after the bias and, but for -inf, after ReLU
+    assert np.count_nonzero(pink) > (3 if lost < 0 else 4) * 0.95 * size[0] * size[1]
