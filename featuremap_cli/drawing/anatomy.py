@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from featuremap_cli.drawing.anatomy_columns import (
     SIGNED_COLORMAP,
@@ -124,7 +125,9 @@ def _clipping(scales: Scales) -> str:
     """What the bars do not cover, in words; an empty text where they cover all."""
     if not scales.clipped:
         return ""
-    return f"at most {100 * scales.clipped:.2g}% of a bar's pixels are beyond its ends"
+    # rounded up, as it is the most; the inner rounding takes away what floating point adds
+    percent = math.ceil(round(10_000 * scales.clipped, 6)) / 100
+    return f"at most {percent:g}% of a map's values are beyond its bar's ends"
 
 
 def _write_rest(

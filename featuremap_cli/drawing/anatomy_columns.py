@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from featuremap_cli.arrays import Float32
 from featuremap_cli.convolution.anatomy import COLOR_CHANNELS, MapAnatomy, Parts, Stage
@@ -21,6 +21,7 @@ from featuremap_cli.drawing.extents import measure
 from featuremap_cli.drawing.number_grid import Texts, number_texts
 from featuremap_cli.drawing.numerals import short
 from featuremap_cli.drawing.page import Measures
+from featuremap_cli.drawing.scaling import clipped_fraction
 from featuremap_cli.drawing.shading import Shading, Size, fitted_size, gray_shading, signed_shading
 from featuremap_cli.drawing.text import line_height
 from featuremap_cli.drawing.worked_panel import FramedImage
@@ -81,8 +82,10 @@ class Scales:
         anatomy, shown, rest = picture.anatomy, list(picture.parts.shown), picture.parts.rest
         products = anatomy.products[shown]
         large_rest = rest is not None and _greatest(rest) > _LARGE * _greatest(products)
-        drawn = [products] if rest is None or large_rest else [products, rest]
+        drawn = [*products] if rest is None or large_rest else [*products, rest]
         linear, final = _stage_scales(anatomy, picture.cmap)
+        if rest is not None and large_rest:
+            linear = replace(linear, clipped=max(linear.clipped, clipped_fraction([rest], linear.low, linear.high)))
         return cls(
             gray_shading([anatomy.pixels[..., position] for position in shown]),
             signed_shading([anatomy.laid_weights[..., shown]], picture.cmap),
@@ -99,7 +102,7 @@ class Scales:
 
     @property
     def clipped(self) -> float:
-        """The greatest part of the values of one scale that lies beyond its ends, 0 to 1."""
+        """The part of a map's values beyond the ends of its scale, of the map with most of them, 0 to 1."""
         return max(self.product.clipped, self.linear.clipped, self.final.clipped)
 
     def limits(self) -> dict[str, list[float]]:

@@ -9,6 +9,9 @@ import numpy as np
 
 from featuremap_cli.arrays import Float32
 from featuremap_cli.drawing.canvas import INK, SOFT, Canvas, Pixels
+from featuremap_cli.drawing.extents import measure
+from featuremap_cli.drawing.grid import Box
+from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.number_grid import Texts, number_grid
 from featuremap_cli.drawing.page import Measures, widest
 from featuremap_cli.drawing.shading import Shading, Size, bar_height
@@ -138,6 +141,8 @@ class TileColumn:
         canvas.paste((tile.shading or self.shading).picture(tile.values, tile.size), left, top)
         if tile.cells is not None:
             self._draw_numbers(canvas, tile, left, top)
+        elif measure(tile.values).silent:
+            draw_silent_mark(canvas, Box(left, top, width, height), label)
         if tile.marked is not None:
             draw_mark(canvas, tile.marked, (tile.values.shape[0], tile.values.shape[1]), (left, top), tile.size, line)
         if tile.name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Shading:
     Attributes:
         low, high: the values of the first and the last color.
         colors: uint8 (levels + 1, 3); the last is for NaN and infinite values.
-        clipped: the part of the values that lies beyond the limits, 0 to 1.
+        clipped: the part of a map's values that lies beyond the limits, of the map with most of them, 0 to 1.
         empty: whether no value is finite; the limits are 0 then.
     """
 
@@ -84,12 +85,25 @@ class Shading:
         canvas.frame(left, top, width, height, line)
         ramp = np.full(width, np.nan) if self.empty else np.linspace(self.low, self.high, width)
         canvas.paste(self.paint(ramp[np.newaxis].astype(np.float32)).repeat(height, axis=0), left, top)
+        for at, start, text in self.places(width, size):
+            canvas.fill(left + at, top + height, line, 4 * line)
+            canvas.write(text, left + start, top + height + 4 * line, size)
+
+    def places(self, width: int, size: int) -> list[tuple[int, int, str]]:
+        """Return where the marks of a bar are, in pixels from its left: tick, start of the text, text.
+
+        Zero is left out where it would touch the text of an end.
+        """
+        found = []
         for value, text in zip(self.marks, self.texts, strict=True):
             part = 0.5 if self.low == self.high else (value - self.low) / (self.high - self.low)
             at, wide = round(part * (width - 1)), text_width(text, size)
-            canvas.fill(left + at, top + height, line, 4 * line)
-            inner = min(max(at - wide // 2, 0), width - wide)
-            canvas.write(text, left + inner, top + height + 4 * line, size)
+            found.append((at, min(max(at - wide // 2, 0), width - wide), text))
+        room = size // 2
+        for before, after in pairwise(found):
+            if before[1] + text_width(before[2], size) + room > after[1]:
+                return [found[0], found[-1]]
+        return found
 
 
 def bar_height(size: int, line: int) -> int:
@@ -108,7 +122,7 @@ def signed_shading(arrays: Sequence[Float32], cmap: str, clip: bool = False) -> 
     """Return a symmetric scale, zero in the middle of the colormap.
 
     Args:
-        arrays: what is drawn on it.
+        arrays: the maps drawn on it, one by one.
         cmap: a diverging colormap.
         clip: end the scale below the greatest values where few are far above the others (the edges that a zero border
             makes, mostly), so that the others are seen. The picture has to say so.
@@ -123,7 +137,7 @@ def signed_shading(arrays: Sequence[Float32], cmap: str, clip: bool = False) -> 
         nearly = float(np.quantile(sizes, _NEARLY_ALL))
         if 0 < nearly < _FAR_BELOW * greatest:
             greatest = nearly
-            clipped = clipped_fraction(arrays, -greatest, greatest)
+            clipped = max(clipped_fraction([values], -greatest, greatest) for values in arrays)
     # 0 less the greatest, as its negative would be -0
     return Shading(0.0 - greatest, greatest, _with_missing(colormap(cmap, _LEVELS)), clipped, extent.empty)
 

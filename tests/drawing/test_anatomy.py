@@ -17,6 +17,7 @@ from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.convolution.worked_pixel import work_pixel
 from featuremap_cli.drawing.anatomy import draw_anatomy
 from featuremap_cli.drawing.anatomy_columns import AnatomyPicture, Scales, largest_columns
+from featuremap_cli.drawing.canvas import color_canvas
 from featuremap_cli.drawing.equation import MARK, TileColumn, small_type
 from featuremap_cli.drawing.number_grid import number_texts
 from featuremap_cli.drawing.page import Measures
@@ -245,3 +246,38 @@ def test_a_network_with_values_that_are_not_finite_is_drawn(lost: float) -> None
     pink = (page == MISSING_COLOR).all(axis=-1)
     # a product, the sum, the same after the bias and, but for -inf, after ReLU
     assert np.count_nonzero(pink) > (3 if lost < 0 else 4) * 0.95 * size[0] * size[1]
+
+
+def test_the_zero_of_a_bar_is_left_out_where_it_would_touch_an_end() -> None:
+    def texts(low: float, high: float) -> list[str]:
+        return [text for _, _, text in gray_shading([np.array([[low, high]], np.float32)]).places(400, 26)]
+
+    assert texts(-0.103, 2.5) == ["-0.10", "2.50"]
+    assert texts(-2.5, 0.103) == ["-2.50", "0.10"]
+    assert texts(-2.5, 2.0) == ["-2.50", "0", "2.00"]
+
+
+def test_a_silent_map_is_marked_and_its_bar_is_zero_in_one_color() -> None:
+    image = RNG.random((6, 6, 2), np.float32)
+    bank = FilterBank(np.zeros((3, 3, 2, 1), np.float32), ("",), np.zeros(1, np.float32), "dead")
+    made = anatomy_of_filter(image, bank, 0, Operation(activation="relu"))
+    shading = signed_shading([stage.values for stage in made.stages], "RdBu_r", clip=True)
+    assert (shading.texts, shading.low, shading.high) == (("0",), 0.0, 0.0)
+    page = page_of(picture_of(made))
+    middle = np.rint(np.array(colormaps["RdBu_r"](0.5)[:3]) * 255)
+    canvas = color_canvas(300, 80)
+    shading.draw_bar(canvas, 20, 10, (20, 200), 26, 1)
+    assert (canvas.pixels[10:30, 20:220] == middle).all()
+    columns, _ = largest_columns(picture_of(made), Scales.of(picture_of(made)), MEASURES, 2304)
+    tile = next(column for column in columns if isinstance(column, TileColumn) and column.caption == "sum").tiles[0]
+    assert not holds(page, colored(np.zeros((6, 6), np.float32), 1.0, tile.size))
+
+
+def test_the_largest_share_beyond_a_bar_is_that_of_one_map_and_rounded_up() -> None:
+    many, few = np.full((2, 40, 50), 0.5, np.float32)
+    many[0, :21], few[0, :1] = 100, 100
+    pooled = np.full((10, 10), 0.5, np.float32)
+    pooled[0, :2] = 100
+    shading = signed_shading([few, few, few, few, pooled], "gray", clip=True)
+    assert shading.clipped == pytest.approx(0.02)
+    assert signed_shading([few, few, few, few, few, many], "gray", clip=True).clipped == pytest.approx(0.0105)
