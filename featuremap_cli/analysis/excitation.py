@@ -96,6 +96,7 @@ class Excitation:
         self._per_image = min(per_image, top)
         self._overlaps = _overlaps(fields.rows), _overlaps(fields.columns)
         self._found = _nothing(len(self.filters), top)
+        self._unreal = np.zeros(len(self.filters), np.bool_)
 
     def add(self, image: int, maps: Float32) -> None:
         """Take in one image.
@@ -105,24 +106,32 @@ class Excitation:
             maps: float32 (filters of the layer, height, width). Zero and what is below it, NaN and infinities are no
                 firing.
         """
-        self._keep(self._in_image(image, maps[list(self.filters)]))
+        watched = maps[list(self.filters)]
+        self._unreal |= ~np.isfinite(watched).all(axis=(1, 2))
+        self._keep(self._in_image(image, watched))
 
     def merge(self, other: Excitation) -> None:
         """Take in what another one has seen, of the same filters on other images."""
+        self._unreal |= other._unreal
         self._keep(other._found)
 
     def fresh(self) -> Excitation:
         """Return one that watches the same and has seen nothing."""
         other = copy.copy(self)
         other._found = _nothing(len(self.filters), self.top)
+        other._unreal = np.zeros(len(self.filters), np.bool_)
         return other
+
+    def unreal(self) -> tuple[int, ...]:
+        """The filters whose map of some image held NaN or infinity: what they would have fired there is not known."""
+        return tuple(index for index, unreal in zip(self.filters, self._unreal, strict=True) if unreal)
 
     def images(self) -> tuple[int, ...]:
         """The images that hold a kept place, in order."""
         return tuple(int(image) for image in np.unique(self._found.images) if image >= 0)
 
     def responses(self) -> list[list[Response]]:
-        """The places of each filter, the strongest first; none for a filter that never fired."""
+        """The places of each filter, the strongest first; none for a filter that never fired, or gave NaN only."""
         found = self._found
         return [
             [

@@ -163,9 +163,9 @@ class LayerPatches:
         from featuremap_cli.drawing.cutout import whole
         from featuremap_cli.drawing.patches import FilterPlaces, PatchOrder
 
-        responses = self.watch.excitation.responses()
+        responses, unreal = self.watch.excitation.responses(), self.watch.excitation.unreal()
         filters = tuple(
-            FilterPlaces(index, tuple(one.value for one in places))
+            FilterPlaces(index, tuple(one.value for one in places), index in unreal)
             for index, places in zip(self.watch.excitation.filters, responses, strict=True)
         )
         picture = self.watch.field.picture
@@ -193,6 +193,7 @@ class LayerPatches:
             f"left: {self.style.method} projections, gray is zero, each on its own scale, {CLIPPED:.1%} clipped",
             f"right: what the places see, {seen}{hatched}",
             own,
+            self._unreal(),
         )
 
     def _places_words(self) -> str:
@@ -203,12 +204,17 @@ class LayerPatches:
             return f"up to {top} places where each fires most that do not overlap"
         return f"the {top} places where each fires most"
 
+    def _unreal(self) -> str:
+        from featuremap_cli.drawing.patches import unreal_words
+
+        return unreal_words(self.watch.excitation.unreal())
+
     def _shown(self) -> str:
         return f"{len(self.watch.excitation.filters)} of {self.watch.count}"
 
     def _notes(self) -> tuple[str, ...]:
         path, shown, chosen = self.watch.entry.path, len(self.watch.excitation.filters), self.watch.chosen
-        lines = []
+        lines, unreal = [], self.watch.excitation.unreal()
         if shown < chosen:
             lines.append(f"{path}: {shown} of {chosen} filters shown; --limit all takes every one")
         if self.watch.field.axes is None:
@@ -216,11 +222,13 @@ class LayerPatches:
         silent = [
             str(index)
             for index, places in zip(self.watch.excitation.filters, self.watch.excitation.responses(), strict=True)
-            if not places
+            if not places and index not in unreal
         ]
         if silent:
             named = ", ".join(silent[:8]) + (", ..." if len(silent) > 8 else "")
             lines.append(f"{path}: filters that never fire: {named} ({len(silent)} of {shown})")
+        if unreal:
+            lines.append(f"{path}: {self._unreal()} ({len(unreal)} of {shown}); only finite values are ranked")
         return tuple(lines)
 
     def _draw_boxes(self) -> Iterator[tuple[str, Sheet]]:

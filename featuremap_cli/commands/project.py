@@ -172,9 +172,18 @@ def _run(
 
 def _remarks(found: ImageProjections, chosen: Sequence[Activation], choice: FilterChoice) -> Iterator[str]:
     """Yield what the user should know beside the pictures."""
+    from featuremap_cli.drawing.patches import unreal_words
+
     path, count = found.entry.path, len(found.maps)
+    unreal = [index for index in found.unreal if choice.index is None or index == chosen[0].filter]
+    if unreal:
+        ranked = f" ({len(unreal)} of {count}); only finite values are ranked" if choice.index is None else ""
+        yield f"{path}: {unreal_words(unreal)} on {found.name}{ranked}"
     if choice.index is None and len(chosen) < min(choice.top, count):
-        yield f"{path}: {len(chosen)} of {count} filters fire on {found.name}, fewer than the {choice.top} asked for"
+        fire = "have a finite value above zero" if unreal else "fire"
+        nothing = "" if chosen else "; nothing is written"
+        asked = f"fewer than the {choice.top} asked for{nothing}"
+        yield f"{path}: {len(chosen)} of {count} filters {fire} on {found.name}, {asked}"
     if choice.index is not None and not found.maps[chosen[0].filter].any():
         yield f"{path}: filter {chosen[0].filter} is silent on {found.name}; its projection is zero everywhere"
     if chosen and found.at != "all" and found.seen.axes is None:

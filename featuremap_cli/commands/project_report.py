@@ -81,6 +81,14 @@ class ImageProjections:
 
         return layer_field(self.network, self.entry, (self.prepared.picture.height, self.prepared.picture.width))
 
+    @cached_property
+    def unreal(self) -> tuple[int, ...]:
+        """The filters whose maps hold NaN or infinity."""
+        import numpy as np
+
+        finite = np.isfinite(self.maps).all(axis=(1, 2))
+        return tuple(int(index) for index in np.flatnonzero(~finite))
+
     def chosen(self, choice: FilterChoice) -> list[Activation]:
         """Return what is projected: of the one filter, or of those that fire most; none of them where none fires.
 
@@ -177,13 +185,13 @@ class ImageProjections:
         return draw_projection(
             projected,
             title,
-            (self._words(one), *self._remarks(), f"{CLIPPED:.1%} of a projection's values clipped"),
+            (*self._words(one), *self._remarks(), f"{CLIPPED:.1%} of a projection's values clipped"),
             self._text(str(one.filter)),
         )
 
     def _draw_all(self, chosen: Sequence[Activation], projections: Sequence[Float32]) -> Sheet:
         from featuremap_cli.drawing.cutout import CLIPPED, whole
-        from featuremap_cli.drawing.patches import FilterPlaces, PatchOrder, PatchSheet
+        from featuremap_cli.drawing.patches import FilterPlaces, PatchOrder, PatchSheet, unreal_words
 
         picture = self.prepared.picture
         size = picture.height, picture.width
@@ -195,6 +203,7 @@ class ImageProjections:
             "right: "
             + ("the image" if is_whole else f"what the activation sees, {field_size[0]} x {field_size[1]} pixels"),
             *self._remarks(),
+            unreal_words(self.unreal),
         )
         filters = tuple(FilterPlaces(one.filter, (one.value,)) for one in chosen)
         title = f"Projections · {self.name} · {self.network.name} {self.entry.path}"
@@ -206,7 +215,15 @@ class ImageProjections:
         shown = ", ".join(str(one.filter) for one in chosen)
         return sheet.sheet(len(self.maps), self._text(shown))
 
-    def _words(self, one: Activation) -> str:
+    def _words(self, one: Activation) -> Iterator[str]:
+        if one.filter in self.unreal:
+            yield "the map holds NaN or infinite values"
+        if math.isfinite(one.value):
+            yield self._activation_words(one)
+        elif one.row is not None:
+            yield f"row {one.row}, column {one.column}, where it is not finite"
+
+    def _activation_words(self, one: Activation) -> str:
         from featuremap_cli.drawing.numerals import short
 
         height, width = self.maps.shape[1:]

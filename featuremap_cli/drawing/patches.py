@@ -14,12 +14,12 @@ from featuremap_cli.drawing.cutout import (
     Window,
     cutout,
     outline,
-    projection_cutout,
     scaled_window,
 )
 from featuremap_cli.drawing.input_image import input_picture
 from featuremap_cli.drawing.numerals import same_digits, value_range
-from featuremap_cli.drawing.page import Heading, Sheet
+from featuremap_cli.drawing.page import MISSING_WORDS, Heading, Sheet
+from featuremap_cli.drawing.projections import draw_values
 from featuremap_cli.drawing.style import Tile
 
 _PROJECTIONS, _PATCHES = 0, 1
@@ -28,14 +28,23 @@ _DIMMED = 0.35
 
 @dataclass(frozen=True)
 class FilterPlaces:
-    """A filter, and the activations of its places from the strongest on; none for one that never fired."""
+    """A filter and its places.
+
+    Attributes:
+        index: of the filter.
+        values: the activations of its places from the strongest on; none for one that never fired.
+        unreal: whether a map of it holds NaN or infinity: without a place it may have fired all the same.
+    """
 
     index: int
     values: tuple[float, ...]
+    unreal: bool = False
 
     @property
     def label(self) -> BlockLabel:
         """What stands above its block."""
+        if not self.values and self.unreal:
+            return BlockLabel(str(self.index), (MISSING_WORDS, "not finite", "NaN"))
         if not self.values:
             return BlockLabel(str(self.index), ("never fires", "silent"))
         greatest = same_digits(self.values[:1])[0]
@@ -44,6 +53,16 @@ class FilterPlaces:
         return BlockLabel(
             str(self.index), (value_range(self.values[-1], self.values[0]), f"up to {greatest}", greatest)
         )
+
+
+def unreal_words(filters: Sequence[int]) -> str:
+    """Return which filters' maps are not finite, in words; nothing where there is none."""
+    if not filters:
+        return ""
+    if len(filters) == 1:
+        return f"the map of filter {filters[0]} holds {MISSING_WORDS} values"
+    named = ", ".join(map(str, filters[:8])) + (", ..." if len(filters) > 8 else "")
+    return f"the maps of filters {named} hold {MISSING_WORDS} values"
 
 
 @dataclass(frozen=True)
@@ -92,7 +111,7 @@ class PatchSheet:
             window: which part of both.
         """
         pixels = input_picture(picture, picture.height, picture.width)
-        self._page.put(block, _PROJECTIONS, place, projection_cutout(projection, window, self._page.tile)[0])
+        self._page.put(block, _PROJECTIONS, place, draw_values(projection, window, self._page.tile)[0])
         self._page.put(block, _PATCHES, place, cutout(pixels, window, self._page.tile))
 
     def sheet(self, total: int, text: Mapping[str, str], notes: Sequence[str] = ()) -> Sheet:

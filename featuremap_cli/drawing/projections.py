@@ -21,7 +21,7 @@ from featuremap_cli.drawing.cutout import (
 from featuremap_cli.drawing.extents import measure
 from featuremap_cli.drawing.input_image import input_picture
 from featuremap_cli.drawing.numerals import short, value_range
-from featuremap_cli.drawing.page import REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures, Sheet
+from featuremap_cli.drawing.page import MISSING_WORDS, REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures, Sheet
 from featuremap_cli.drawing.palette import MISSING_COLOR
 from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
 from featuremap_cli.drawing.scaling import to_levels
@@ -84,6 +84,43 @@ def draw_projection(
     return Sheet(page.draw().picture(), text, notes=tuple(notes))
 
 
+def map_caption(values: Float32) -> str:
+    """Return what a filter's map, float32 (height, width), spans, in words."""
+    extent = measure(values)
+    caption = f"the filter's map, {values.shape[0]} x {values.shape[1]}"
+    if extent.empty:
+        return f"{caption}, {MISSING_WORDS} everywhere"
+    if extent.constant or extent.silent:
+        caption += ", silent" if extent.silent else f", constant {short(extent.low)}"
+    else:
+        caption += f", {value_range(extent.low, extent.high)}"
+    return f"{caption}, {MISSING_WORDS} in pink" if extent.unreal else caption
+
+
+def draw_values(projection: Float32, window: Window, size: Size) -> tuple[Pixels, str]:
+    """Return what a window shows of a projection, with NaN and infinity in their color, and words for the scale.
+
+    Args:
+        projection: float32 (height, width, channels).
+        window: what to show.
+        size: (height, width) of the result, as for `cutout`.
+
+    Returns:
+        uint8 (height, width, 3), hatched outside the picture, and its scale in words.
+    """
+    unreal = ~np.isfinite(projection).all(axis=2, keepdims=True)
+    colors, limit = projection_cutout(np.where(unreal, np.float32(0), projection), window, size)
+    if not unreal.any():
+        return colors, _scale_words(limit)
+    marks = cutout(unreal.repeat(3, axis=2) * np.uint8(255), window, size)
+    # Both are hatched outside the picture.
+    marked = (marks != cutout(np.zeros_like(marks, shape=(*unreal.shape[:2], 3)), window, size)).any(axis=2)
+    colors[marked] = MISSING_COLOR
+    if not marked.any():
+        return colors, _scale_words(limit)
+    return colors, f"{_scale_words(limit)}, {MISSING_WORDS} in pink" if limit else f"{MISSING_WORDS}, in pink"
+
+
 def _overview(projected: Projected) -> list[_Panel]:
     picture = projected.picture
     size = _panel_size((picture.height, picture.width))
@@ -93,8 +130,8 @@ def _overview(projected: Projected) -> list[_Panel]:
         frame = scaled_window(seen, (picture.height, picture.width), size)
     field = ", what the activation sees is framed" if frame else ""
     everything = whole((picture.height, picture.width))
-    shown, limit = projection_cutout(projected.projection, everything, size)
-    caption = f"{projected.method} projection, {_scale_words(limit)}"
+    shown, scale = draw_values(projected.projection, everything, size)
+    caption = f"{projected.method} projection, {scale}"
     return [
         _Panel(input_picture(picture, *size), frame, f"input {picture.height} x {picture.width}{field}"),
         _Panel(shown, frame, caption),
@@ -110,11 +147,7 @@ def _map_panel(projected: Projected) -> _Panel:
     shown = values if size[0] >= values.shape[0] else reduce_by_area(values, *size)
     levels = to_levels(shown, extent.low, extent.high, _GRAYS, _MISSING)
     pixels = enlarge(grays[levels.ravel()].reshape(*levels.shape, 3), max(1, size[0] // values.shape[0]))
-    caption = f"the filter's map, {values.shape[0]} x {values.shape[1]}"
-    if extent.constant or extent.silent:
-        caption += ", silent" if extent.silent else f", constant {short(extent.low)}"
-    else:
-        caption += f", {value_range(extent.low, extent.high)}"
+    caption = map_caption(values)
     if projected.place is None:
         return _Panel(pixels, None, caption)
     row, column = projected.place
@@ -128,12 +161,12 @@ def _close_up(projected: Projected) -> list[_Panel]:
     if window is None or max(window.size) > _CLOSE_UP * min(picture.height, picture.width):
         return []
     size = _panel_size(window.size)
-    colors, limit = projection_cutout(projected.projection, window, size)
+    colors, scale = draw_values(projected.projection, window, size)
     pixels = input_picture(picture, picture.height, picture.width)
     height, width = window.size
     return [
         _Panel(cutout(pixels, window, size), None, f"what the activation sees, {height} x {width}"),
-        _Panel(colors, None, f"its {projected.method} projection, {_scale_words(limit)}"),
+        _Panel(colors, None, f"its {projected.method} projection, {scale}"),
     ]
 
 

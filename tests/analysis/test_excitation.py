@@ -84,6 +84,22 @@ def test_what_is_no_number_never_fires() -> None:
     assert keys(excitation) == [[(3, 0, 1, 0.5)], []]
 
 
+def test_filters_with_a_value_that_is_no_number_are_known() -> None:
+    maps = np.ones((3, 1, 2), np.float32)
+    infinite, nan = maps.copy(), maps.copy()
+    infinite[2, 0, 1], nan[0, 0, 0] = -np.inf, np.nan
+    excitation = Excitation((2, 1, 0), 1, 1, fields(1, 2, 1, 1))
+    excitation.add(0, infinite)
+    excitation.add(1, maps)
+    assert excitation.unreal() == (2,)
+    other = excitation.fresh()
+    assert other.unreal() == ()
+    other.add(2, nan)
+    assert (excitation.unreal(), other.unreal()) == ((2,), (0,))
+    excitation.merge(other)
+    assert (excitation.unreal(), other.unreal()) == ((2, 0), (0,))
+
+
 def test_fields_that_all_see_everything_give_one_place_an_image() -> None:
     whole = Fields(((0, 9),) * 3, ((0, 9),) * 3)
     excitation = Excitation((0,), 9, 5, whole)

@@ -104,6 +104,21 @@ def test_a_sheet_says_how_many_places_it_has(featuremap, dots: None, center: str
         assert said in details
 
 
+def test_filters_that_give_nan_are_not_said_to_never_fire(featuremap, dots: None, details: list[str]) -> None:
+    conv = layers.Conv2D(3, 3, name="conv")
+    model = keras.Sequential([keras.Input((20, 20, 3)), conv])
+    kernel = np.zeros((3, 3, 3, 3), np.float32)
+    kernel[1, 1, :, 0], kernel[1, 1, 0, 1] = 1, np.nan
+    conv.set_weights([kernel, np.zeros(3, np.float32)])
+    model.save("nan.keras")
+    ran = featuremap("patches", "dots", "-m", "nan.keras", "--preprocess", "unit", "-o", "out")
+    assert ran.code == 0, ran.err
+    assert "conv: filters that never fire: 2 (1 of 3)" in ran.err
+    assert "conv: the map of filter 1 holds NaN or infinite values (1 of 3); only finite values are ranked" in ran.err
+    assert "the map of filter 1 holds NaN or infinite values" in details
+    assert {line["filter"] for line in lines_of("out/conv.patches.jsonl")} == {0}
+
+
 def test_alexnet_s_places_are_the_maxima_of_its_maps(featuremap) -> None:
     photographs = "sample:china", "sample:flower"
     featuremap("activations", *photographs, "-m", "alexnet", "-l", "conv4", "--arrays", "-o", "maps")

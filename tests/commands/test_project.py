@@ -108,6 +108,23 @@ def test_json_has_null_for_nan(featuremap, unreal: str) -> None:
         assert json.loads(ran.out)["value"] is None
 
 
+def test_nan_is_neither_silent_nor_zero(featuremap, unreal: str) -> None:
+    words = ("project", "sample:china", "-m", unreal, "-o", "out", "-l")
+    ran = featuremap(*words, "conv", "--filter", "1")
+    assert ran.code == 0
+    assert "conv: the map of filter 1 holds NaN or infinite values on china.jpg\n" in ran.err
+    assert "silent" not in ran.err
+    ran = featuremap(*words, "conv", "--filter", "0")
+    assert "NaN" not in ran.err
+    ran = featuremap(*words, "conv", "--filter", "top:3")
+    assert [path.name for path in ran.files] == [f"china.conv.{name}.deconvnet.png" for name in ("top2", "2", "0")]
+    assert "conv: the map of filter 1 holds NaN or infinite values on china.jpg (1 of 3)" in ran.err
+    ran = featuremap(*words, "after", "--filter", "top:2")
+    assert (ran.code, ran.out) == (0, "")
+    assert "after: the maps of filters 0, 1 hold NaN or infinite values on china.jpg (2 of 2)" in ran.err
+    assert "0 of 2 filters have a finite value above zero on china.jpg, fewer than the 2 asked for; nothing" in ran.err
+
+
 def test_a_field_that_is_not_known_is_said(featuremap, tmp_path: Path) -> None:
     keras.utils.set_random_seed(2)
     model = keras.Sequential([keras.Input((20, 20, 3)), layers.Conv2D(2, 3, name="conv")])

@@ -108,6 +108,7 @@ def test_what_stands_above_a_block() -> None:
     assert FilterPlaces(3, (9.5, 0.431)).label == BlockLabel("3", ("0.431 to 9.50", "up to 9.50", "9.50"))
     assert FilterPlaces(3, (9.5,)).label == BlockLabel("3", ("9.50",))
     assert FilterPlaces(3, ()).label == BlockLabel("3", ("never fires", "silent"))
+    assert FilterPlaces(3, (), unreal=True).label == BlockLabel("3", ("NaN or infinite", "not finite", "NaN"))
 
 
 def test_a_box_keeps_its_colors_and_the_rest_is_dimmed() -> None:

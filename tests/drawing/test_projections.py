@@ -7,10 +7,10 @@ import pytest
 
 from featuremap_cli.arrays import Image
 from featuremap_cli.drawing.cutout import Window
-from featuremap_cli.drawing.projections import Projected, draw_projection
+from featuremap_cli.drawing.projections import Projected, draw_projection, draw_values, map_caption
 
 RNG = np.random.default_rng(9)
-YELLOW, GRAY = (255, 220, 0), (128, 128, 128)
+YELLOW, GRAY, PINK = (255, 220, 0), (128, 128, 128), (255, 20, 147)
 
 
 def drawn(place: tuple[int, int] | None, window: Window | None, projection: np.ndarray) -> np.ndarray:
@@ -42,3 +42,24 @@ def test_a_whole_map_has_no_frames() -> None:
 
 def test_a_silent_filter_gives_even_gray() -> None:
     assert count(drawn((0, 0), None, np.zeros((32, 32, 3))), GRAY) >= 672 * 672
+
+
+def test_nan_has_a_color_of_its_own_and_words() -> None:
+    projection = np.ones((32, 32, 3), np.float32)
+    projection[8:16, 8:16, 0] = np.nan
+    colors, words = draw_values(projection, Window(4, 4, 12, 12), (16, 16))
+    assert count(colors, PINK) == 8 * 8
+    assert (colors[8:, 8:] == PINK).all()
+    assert words == "gray is zero, full from 1 on, NaN or infinite in pink"
+    # Outside the picture nothing is known to be NaN.
+    assert count(draw_values(projection, Window(-4, -4, 4, 4), (16, 16))[0], PINK) == 0
+    colors, words = draw_values(np.full((32, 32, 1), np.inf, np.float32), Window(0, 0, 32, 32), (16, 16))
+    assert (count(colors, PINK), words) == (16 * 16, "NaN or infinite, in pink")
+    assert count(drawn((1, 1), None, projection), PINK) >= 8 * 8 * 21 * 21
+
+
+def test_a_map_of_nan_is_not_silent() -> None:
+    assert map_caption(np.full((4, 4), np.nan, np.float32)) == "the filter's map, 4 x 4, NaN or infinite everywhere"
+    some = np.array([[0, 3], [np.nan, 1]], np.float32)
+    assert map_caption(some) == "the filter's map, 2 x 2, 0 to 3.00, NaN or infinite in pink"
+    assert map_caption(np.zeros((2, 2), np.float32)) == "the filter's map, 2 x 2, silent"
