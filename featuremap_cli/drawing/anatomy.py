@@ -41,7 +41,7 @@ def draw_anatomy(picture: AnatomyPicture) -> Sheet:
     taken = sum(column.width for column in columns)
     width = max(taken, room if picture.worked is not None else _NARROWEST)
     panel = _panel(picture, scales, measures, width)
-    details = (_channels(picture), *_operation_words(picture), _legend(picture.cmap), _clipping(scales))
+    details = (_channels(picture), *_operation_words(picture), _legend(picture.cmap), clipping_words(scales))
     heading = Heading(picture.title, details, missing=_unreal(picture))
     top = measures.margin + heading.height(measures, width) + line_height(measures.label) + measures.gap
     rows = Rows(top, row_height, 2 * measures.gap, rows_count(picture.parts))
@@ -121,8 +121,8 @@ def _unreal(picture: AnatomyPicture) -> bool:
     return any(measure(values).unreal for values in (*drawn, *(stage.values for stage in anatomy.stages)))
 
 
-def _clipping(scales: Scales) -> str:
-    """What the bars do not cover, in words; an empty text where they cover all."""
+def clipping_words(scales: Scales) -> str:
+    """Return what the bars do not cover, in words and in percent rounded up; an empty text where they cover all."""
     if not scales.clipped:
         return ""
     # rounded up, as it is the most; the inner rounding takes away what floating point adds

@@ -15,7 +15,7 @@ from featuremap_cli.arrays import FilterBank, Image
 from featuremap_cli.convolution.anatomy import MapAnatomy, anatomy_of_filter, choose_parts
 from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.convolution.worked_pixel import work_pixel
-from featuremap_cli.drawing.anatomy import draw_anatomy
+from featuremap_cli.drawing.anatomy import clipping_words, draw_anatomy
 from featuremap_cli.drawing.anatomy_columns import AnatomyPicture, Scales, largest_columns
 from featuremap_cli.drawing.canvas import color_canvas
 from featuremap_cli.drawing.equation import MARK, TileColumn, small_type
@@ -281,3 +281,15 @@ def test_the_largest_share_beyond_a_bar_is_that_of_one_map_and_rounded_up() -> N
     shading = signed_shading([few, few, few, few, pooled], "gray", clip=True)
     assert shading.clipped == pytest.approx(0.02)
     assert signed_shading([few, few, few, few, few, many], "gray", clip=True).clipped == pytest.approx(0.0105)
+
+
+def test_the_heading_says_the_largest_share_beyond_a_bar_and_not_less() -> None:
+    values = np.full((60, 60, 1), 0.5, np.float32)
+    values[::40, ::40] = 100
+    bank = FilterBank(np.ones((1, 1, 1, 1), np.float32), ("",), np.zeros(1, np.float32), "one")
+    made = anatomy_of_filter(values, bank, 0, Operation(activation="relu", pool=Pool("max")))
+    scales = Scales.of(picture_of(made))
+    shares = [np.mean(np.abs(stage.values) > scales.of_stage(stage).high) for stage in made.stages]
+    assert scales.clipped == pytest.approx(max(shares))
+    # 4 pixels of 30 x 30 are 0.444...%
+    assert clipping_words(scales) == "at most 0.45% of a map's values are beyond its bar's ends"
