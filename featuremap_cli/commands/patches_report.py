@@ -129,7 +129,7 @@ class LayerPatches:
         if waiting:
             self._put(sheet, projector, waiting)
         text = {**self.style.text, "Layer": self.watch.entry.path, "Method": self.style.method, "Shown": self._shown()}
-        return sheet.sheet(self.watch.count, text, self._notes())
+        return sheet.sheet(self.watch.count, text, (*self._notes(), *self._pink_notes(sheet.pink)))
 
     def _put(
         self, sheet: PatchSheet, projector: Projector, patches: Sequence[tuple[int, Response, Image, Float32]]
@@ -230,6 +230,13 @@ class LayerPatches:
         if unreal:
             lines.append(f"{path}: {self._unreal()} ({len(unreal)} of {shown}); only finite values are ranked")
         return tuple(lines)
+
+    def _pink_notes(self, pink: Sequence[int]) -> Iterator[str]:
+        """NaN spreads through a layer's weights into the projections of filters whose own maps are finite."""
+        if pink:
+            named = ", ".join(map(str, pink[:8])) + (", ..." if len(pink) > 8 else "")
+            path = self.watch.entry.path
+            yield f"{path}: NaN or infinite values in projections of {named}, drawn in pink"
 
     def _draw_boxes(self) -> Iterator[tuple[str, Sheet]]:
         """For each image that holds a place, a file's name and the image with its boxes."""

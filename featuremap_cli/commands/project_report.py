@@ -190,6 +190,8 @@ class ImageProjections:
         )
 
     def _draw_all(self, chosen: Sequence[Activation], projections: Sequence[Float32]) -> Sheet:
+        import numpy as np
+
         from featuremap_cli.drawing.cutout import CLIPPED, whole
         from featuremap_cli.drawing.patches import FilterPlaces, PatchOrder, PatchSheet, unreal_words
 
@@ -204,6 +206,7 @@ class ImageProjections:
             + ("the image" if is_whole else f"what the activation sees, {field_size[0]} x {field_size[1]} pixels"),
             *self._remarks(),
             unreal_words(self.unreal),
+            "" if all(np.isfinite(one).all() for one in projections) else "pink: NaN or infinite",
         )
         filters = tuple(FilterPlaces(one.filter, (one.value,)) for one in chosen)
         title = f"Projections · {self.name} · {self.network.name} {self.entry.path}"

@@ -99,6 +99,7 @@ class PatchSheet:
         places = tuple(len(one.values) for one in order.filters)
         self._page = BlockPage(BlockOrder(heading, labels, 2, places, order.size, order.columns, order.tile))
         self._shown = tuple(one.index for one in order.filters)
+        self._pink: set[int] = set()
 
     def put(self, block: int, place: int, picture: Image, projection: Float32, window: Window) -> None:
         """Paint a patch and its projection.
@@ -110,9 +111,16 @@ class PatchSheet:
             projection: float32 (height, width, channels) of the same height and width.
             window: which part of both.
         """
+        if not np.isfinite(projection).all():
+            self._pink.add(self._shown[block])
         pixels = input_picture(picture, picture.height, picture.width)
         self._page.put(block, _PROJECTIONS, place, draw_values(projection, window, self._page.tile)[0])
         self._page.put(block, _PATCHES, place, cutout(pixels, window, self._page.tile))
+
+    @property
+    def pink(self) -> tuple[int, ...]:
+        """The filters with a projection, of those painted so far, that holds NaN or infinity; these are in pink."""
+        return tuple(index for index in self._shown if index in self._pink)
 
     def sheet(self, total: int, text: Mapping[str, str], notes: Sequence[str] = ()) -> Sheet:
         """Return the finished sheet.

@@ -116,6 +116,8 @@ def test_filters_that_give_nan_are_not_said_to_never_fire(featuremap, dots: None
     assert "conv: filters that never fire: 2 (1 of 3)" in ran.err
     assert "conv: the map of filter 1 holds NaN or infinite values (1 of 3); only finite values are ranked" in ran.err
     assert "the map of filter 1 holds NaN or infinite values" in details
+    # Zero times NaN is NaN: filter 0's projection passes through the same array of weights.
+    assert "conv: NaN or infinite values in projections of 0, drawn in pink" in ran.err
     assert {line["filter"] for line in lines_of("out/conv.patches.jsonl")} == {0}
 
 
