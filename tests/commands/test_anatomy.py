@@ -221,3 +221,17 @@ def test_one_image_is_expected(featuremap, tmp_path: Path) -> None:
     assert [path.name for path in one.files] == ["a.anatomy.png"]
     (tmp_path / "blocked").touch()
     assert featuremap("anatomy", "folder/a.png", "-k", "sobel-x", "-o", "blocked").code == 5
+
+
+def test_a_network_with_a_broken_weight_is_drawn(featuremap, small_model: Path) -> None:
+    model = keras.models.load_model(small_model)
+    weights, bias = model.get_layer("stem").get_weights()
+    weights[1, 1, 0, 3] = np.nan
+    model.get_layer("stem").set_weights([weights, bias])
+    model.save("broken.keras")
+    words = ("sample:flower", "-m", "broken.keras", "--preprocess", "unit", "--arrays")
+    ran = featuremap("anatomy", *words, "-l", "stem", "--filter", 3, "--at", "2,2", "-o", "stem")
+    assert ran.code == 0
+    parts = arrays_of("stem/flower.anatomy.npz")
+    assert [bool(np.isnan(product).all()) for product in parts["products"]] == [True, False, False]
+    assert featuremap("anatomy", *words, "-l", "last", "-o", "last").code == 0
