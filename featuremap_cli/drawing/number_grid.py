@@ -96,7 +96,9 @@ def number_texts(values: Sequence[NDArray[np.floating]], digits: int) -> list[Te
     """
     flat = tuple(float(value) for grid in values for value in np.ravel(grid))
     plain = tuple(short(value) for value in flat)
-    exact = np.array_equal([float(text) for text in plain], np.array(flat, np.float32), equal_nan=True)
+    # compared as float32, where 0.1 is the number nearest to it
+    written = np.array([float(text) for text in plain], np.float32)
+    exact = np.array_equal(written, np.array(flat, np.float32), equal_nan=True)
     texts = iter(plain if exact else map(_without_lone_sign, same_digits(flat, digits)))
     return [tuple(tuple(next(texts) for _ in range(grid.shape[1])) for _ in range(grid.shape[0])) for grid in values]
 

@@ -212,6 +212,7 @@ def test_a_map_fits_its_box_sharp_or_smaller(size: tuple[int, int], box: tuple[i
 def test_numbers_have_one_form_in_all_cells() -> None:
     ints = [np.array([[1.0, -2.0]]), np.array([[0.0, 0.5]])]
     assert number_texts(ints, 3) == [(("1", "-2"),), (("0", "0.5"),)]
+    assert number_texts([np.array([[0.1, -2.25]], np.float32)], 3) == [(("0.1", "-2.25"),)]
     long = [np.array([[0.123456, -0.00001]]), np.array([[0.0, -0.98765]])]
     assert number_texts(long, 2) == [(("0.12", "0.00"),), (("0", "-0.99"),)]
 
