@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,5 +46,13 @@ def writing_to_stdout() -> Iterator[None]:
 
 
 def give_json(value: Any) -> None:
-    """Print one JSON value on one line of stdout."""
-    give(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """Print one JSON value on one line of stdout; numbers that JSON cannot write, NaN and infinities, are null."""
+    give(json.dumps(_writable(value), ensure_ascii=False, allow_nan=False))
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _writable(item) for key, item in value.items()}
+    return [_writable(item) for item in value] if isinstance(value, list | tuple) else value
