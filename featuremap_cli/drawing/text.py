@@ -20,6 +20,7 @@ Coverage = NDArray[np.uint8]
 
 ELLIPSIS = "…"
 SEPARATOR = " · "
+_SHORTEST_PART = 5
 # set glyph by glyph from a cache: 64 labels take 1 ms so, 8 ms through Pillow's text drawing
 _TABULAR = frozenset("0123456789.-+%, toe")
 
@@ -40,7 +41,7 @@ def text_width(text: str, size: int) -> int:
     """Return the width in pixels that `coverage` gives `text`."""
     if text and _TABULAR.issuperset(text):
         return sum(_set(character, size).shape[1] for character in text)
-    return int(_set(text, size).shape[1])
+    return _width(text, size)
 
 
 def line_height(size: int) -> int:
@@ -74,12 +75,19 @@ def _without_middle(text: str, kept: int) -> str:
 
 def shorten_parts(text: str, size: int, width: int) -> str:
     """Return `text`, its longest parts (between middle dots) shortened in their middles to fit in `width` pixels."""
+    if text_width(text, size) <= width:
+        return text
     parts = text.split(SEPARATOR)
-    for longest in range(max(map(len, parts)), 4, -1):
-        shown = SEPARATOR.join(part if len(part) <= longest else _without_middle(part, longest - 1) for part in parts)
-        if text_width(shown, size) <= width:
-            return shown
-    return shorten(text, size, width)
+    shown = ""
+    fitting, failing = _SHORTEST_PART - 1, max(map(len, parts))
+    while failing - fitting > 1:
+        longest = (fitting + failing) // 2
+        tried = SEPARATOR.join(part if len(part) <= longest else _without_middle(part, longest - 1) for part in parts)
+        if text_width(tried, size) <= width:
+            fitting, shown = longest, tried
+        else:
+            failing = longest
+    return shown or shorten(text, size, width)
 
 
 def wrap(parts: list[str], size: int, width: int) -> list[str]:
@@ -97,12 +105,25 @@ def wrap(parts: list[str], size: int, width: int) -> list[str]:
 @lru_cache(maxsize=4096)
 def _set(text: str, size: int) -> Coverage:
     """Return the coverage of `text`, drawn by Pillow; line breaks and what no typeface can have become spaces."""
-    text = "".join(character if character.isprintable() else " " for character in text)
-    font = _aileron(size) if _has_all(text) else _dejavu(size)
+    shown, font = _shown(text), _font(text, size)
     ascent = _aileron(size).getmetrics()[0]
-    mask = Image.new("L", (max(1, round(font.getlength(text))), line_height(size)))
-    ImageDraw.Draw(mask).text((0, ascent), text, fill=255, font=font, anchor="ls")
+    mask = Image.new("L", (_width(text, size), line_height(size)))
+    ImageDraw.Draw(mask).text((0, ascent), shown, fill=255, font=font, anchor="ls")
     return np.array(mask)
+
+
+@lru_cache(maxsize=4096)
+def _width(text: str, size: int) -> int:
+    # Measured without being drawn: finding what of a long title fits takes many widths.
+    return max(1, round(_font(text, size).getlength(_shown(text))))
+
+
+def _shown(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
+    return _aileron(size) if _has_all(_shown(text)) else _dejavu(size)
 
 
 @lru_cache(maxsize=64)
