@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,10 +21,10 @@ from featuremap_cli.commands.options import (
 from featuremap_cli.errors import NetworkError
 
 if TYPE_CHECKING:
-    from featuremap_cli.arrays import Float32
+    from featuremap_cli.arrays import Float32, Image
     from featuremap_cli.batch.job import Outcome, Task
-    from featuremap_cli.batch.outputs import OutputFolder, Written
-    from featuremap_cli.commands.sheets import SheetPlan
+    from featuremap_cli.batch.outputs import OutputFolder
+    from featuremap_cli.commands.sheets import LayerFiles, SheetPlan
     from featuremap_cli.networks.input import PreparedInput
     from featuremap_cli.networks.network import Network
     from featuremap_cli.networks.selection import Selection
@@ -159,25 +160,37 @@ class ActivationsSession:
         return list(zip(inputs, recorded, strict=True))
 
     def write(self, task: Task, result: tuple[PreparedInput, list[Float32]], folder: OutputFolder) -> Outcome:
-        """Draw each layer's maps and write them."""
+        """Draw each layer's maps and write them, two layers at a time."""
+        from featuremap_cli.batch.job import Outcome
+
+        prepared, recorded = result
+
+        def write_layer(place: int) -> tuple[LayerFiles, dict[str, Any]]:
+            return self._write_layer(task, prepared.picture, place, recorded[place], folder)
+
+        with ThreadPoolExecutor(max_workers=2) as threads:
+            layers = list(threads.map(write_layer, range(len(recorded))))
+        notices = [*self.network.notices, *self.selection.notices, *prepared.picture.notes]
+        return Outcome(
+            tuple(written for files, _ in layers for written in files.written),
+            tuple(statistics for _, statistics in layers),
+            (*notices, *(notice for files, _ in layers for notice in files.notices)),
+        )
+
+    def _write_layer(
+        self, task: Task, picture: Image, place: int, values: Float32, folder: OutputFolder
+    ) -> tuple[LayerFiles, dict[str, Any]]:
+        """Draw and write one layer's maps (filters, height, width); return the files and the statistics."""
         from featuremap_cli.analysis.statistics import map_statistics
         from featuremap_cli.arrays import FeatureMaps
-        from featuremap_cli.batch.job import Outcome
         from featuremap_cli.batch.outputs import layer_file
         from featuremap_cli.commands.provenance import command_line
         from featuremap_cli.commands.sheets import write_maps
 
-        prepared, recorded = result
+        entry = self.selection.entries[place]
+        maps = FeatureMaps(values, ("",) * values.shape[0], entry.path)
+        title = f"Feature maps · {task.location.name} · {self.network.name} {entry.path}"
         command = command_line("activations", task.location.shown, self.job.words)
-        written: list[Written] = []
-        statistics = []
-        notices = [*self.network.notices, *self.selection.notices, *prepared.picture.notes]
-        for entry, values in zip(self.selection.entries, recorded, strict=True):
-            maps = FeatureMaps(values, ("",) * values.shape[0], entry.path)
-            title = f"Feature maps · {task.location.name} · {self.network.name} {entry.path}"
-            sheet_file = layer_file(task.stem, entry.index, entry.path)
-            files = write_maps(maps, prepared.picture, title, self.job.plan, command, sheet_file, folder)
-            written += files.written
-            notices += files.notices
-            statistics.append(map_statistics(maps).as_json())
-        return Outcome(tuple(written), tuple(statistics), tuple(notices))
+        sheet_file = layer_file(task.stem, entry.index, entry.path)
+        files = write_maps(maps, picture, title, self.job.plan, command, sheet_file, folder)
+        return files, map_statistics(maps).as_json()
