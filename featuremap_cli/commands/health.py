@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.health_job import HealthJob
+from featuremap_cli.commands.kept_job import KeptJob
 from featuremap_cli.commands.options import NETWORK, BatchOptions, Images, Layers, NetworkOptions
 from featuremap_cli.commands.thresholds import ThresholdOptions
 from featuremap_cli.errors import ThresholdCrossedError, UsageError
@@ -74,7 +74,8 @@ def health(
         return
     found = find(images, batch)
     first = list(islice(found, network.batch_size))
-    job = _KeptJob(HealthJob(network, tuple(layer or ()), compare, len(first), compiled=len(first) > 1), batch.quiet)
+    measuring = HealthJob(network, tuple(layer or ()), compare, len(first), compiled=len(first) > 1)
+    job = KeptJob(measuring, measuring.open, batch.quiet)
     tally = gather(job, images, batch, chain(first, found))
     if job.session is None or not job.session.measurement.images or (batch.fail_fast and tally.failed):
         raise typer.Exit(tally.exit_code)
@@ -93,38 +94,6 @@ def health(
         raise ThresholdCrossedError(report.failed_checks[-1])
     if tally.exit_code:
         raise typer.Exit(tally.exit_code)
-
-
-class _KeptJob:
-    """A health job, opened once in this process; what its session has gathered can be asked for afterwards.
-
-    Args:
-        job: the job.
-        quiet: whether to keep the session's notices to itself.
-
-    Attributes:
-        session: None until the job was opened, which it is for the first image that there is.
-    """
-
-    def __init__(self, job: HealthJob, quiet: bool) -> None:
-        self.session: HealthSession | None = None
-        self.name, self.batch_size, self.overlaps = job.name, job.batch_size, job.overlaps
-        self._job, self._quiet = job, quiet
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Workers of a cluster get the job; what is kept is kept here.
-        return copy.copy, (self._job,)
-
-    def options(self) -> Mapping[str, Any]:
-        """Return the job's."""
-        return self._job.options()
-
-    def open(self) -> HealthSession:
-        """Open the job and keep its session."""
-        self.session = self._job.open()
-        for notice in () if self._quiet else self.session.notices:
-            tell(notice)
-        return self.session
 
 
 def _outputs(compare: str | None) -> list[str]:

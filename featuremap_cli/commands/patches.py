@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
+from featuremap_cli.commands.kept_job import KeptJob
 from featuremap_cli.commands.options import DRAWING, NETWORK, BatchOptions, Images, Layers, NetworkOptions
 from featuremap_cli.commands.patches_job import PatchesJob
 
@@ -81,19 +81,17 @@ def patches(
     found = find(images, batch)
     first = list(islice(found, network.batch_size))
     limit = parse_limit(wanted.limit)
-    kept = _KeptJob(
-        PatchesJob(
-            network=network,
-            layers=tuple(layer or ()),
-            filters=wanted.filters,
-            limit=limit,
-            top=wanted.top,
-            per_image=wanted.per_image,
-            batch_size=len(first),
-            compiled=len(first) > 1,
-        ),
-        batch.quiet,
+    job = PatchesJob(
+        network=network,
+        layers=tuple(layer or ()),
+        filters=wanted.filters,
+        limit=limit,
+        top=wanted.top,
+        per_image=wanted.per_image,
+        batch_size=len(first),
+        compiled=len(first) > 1,
     )
+    kept = KeptJob(job, job.open, batch.quiet)
     folder = OutputFolder(batch.out)
     if batch.dry_run:
         _preview(kept.open(), folder)
@@ -103,38 +101,6 @@ def patches(
         _report(kept.session, tally.done, style, folder, batch)
     if tally.exit_code:
         raise typer.Exit(tally.exit_code)
-
-
-class _KeptJob:
-    """A patches job, opened once in this process; its session can be asked afterwards for what it has kept.
-
-    Args:
-        job: the job.
-        quiet: whether to keep the session's notices to itself.
-
-    Attributes:
-        session: None until the job was opened, which it is for the first image that there is.
-    """
-
-    def __init__(self, job: PatchesJob, quiet: bool) -> None:
-        self.session: PatchesSession | None = None
-        self.name, self.batch_size, self.overlaps = job.name, job.batch_size, job.overlaps
-        self._job, self._quiet = job, quiet
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Workers of a cluster get the job; what is kept is kept here.
-        return copy.copy, (self._job,)
-
-    def options(self) -> Mapping[str, Any]:
-        """Return the job's."""
-        return self._job.options()
-
-    def open(self) -> PatchesSession:
-        """Open the job and keep its session."""
-        self.session = self._job.open()
-        for notice in () if self._quiet else self.session.notices:
-            tell(notice)
-        return self.session
 
 
 def _style(wanted: PatchOptions, command: str) -> PatchesStyle:
