@@ -6,12 +6,15 @@
 | `FilterBank` | `weights` | (filter_height, filter_width, input_channels, filters), TensorFlow's order |
 | `FeatureMaps` | `maps` | (filters, height, width), map first and contiguous |
 
-All are float32. A row index counts down from the top, a column index from the left.
+All are float32. A row index counts down from the top, a column index from the left. Maps too large for memory travel as
+`LayerMaps`, of which `FeatureMaps` are the ones that are held.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +95,29 @@ class FilterBank:
         return int(self.weights.shape[3])
 
 
+class LayerMaps(Protocol):
+    """The feature maps of one layer, whether they are held in memory or made again each time they are read."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One a filter; empty strings where a map has only its index."""
+
+    @property
+    def layer(self) -> str:
+        """The layer path, or the filter bank's source."""
+
+    @property
+    def filters(self) -> int:
+        """How many maps there are."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of each map."""
+
+    def bands(self) -> Iterator[tuple[int, Float32]]:
+        """Yield the maps from top to bottom: a band's first row, and the band, float32 (filters, rows, width)."""
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
     """What the filters of one layer make of one image.
@@ -115,3 +141,7 @@ class FeatureMaps:
     def size(self) -> tuple[int, int]:
         """(height, width) of each map."""
         return int(self.maps.shape[1]), int(self.maps.shape[2])
+
+    def bands(self) -> Iterator[tuple[int, Float32]]:
+        """Yield all rows at once; see `LayerMaps.bands`."""
+        yield 0, self.maps

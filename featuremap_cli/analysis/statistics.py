@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from featuremap_cli.arrays import FeatureMaps
+from featuremap_cli.analysis.map_facts import MapFacts, survey
+from featuremap_cli.arrays import LayerMaps
 
 
 @dataclass(frozen=True)
@@ -38,40 +38,22 @@ class MapStatistics:
         return {**values, "shape": list(self.shape), "silent": list(self.silent)}
 
 
-def map_statistics(maps: FeatureMaps) -> MapStatistics:
-    """Return the statistics of `maps`; sums run in float64, map by map, so that no copy of all maps is made."""
-    low, high, total, zeros, finite_count = np.inf, -np.inf, 0.0, 0, 0
-    silent = []
-    for index, one in enumerate(maps.maps):
-        zeros_here = one.size - int(np.count_nonzero(one))
-        zeros += zeros_here
-        if zeros_here == one.size:
-            silent.append(index)
-        part_low, part_high, part_total, part_count = _finite_summary(one)
-        low, high = min(low, part_low), max(high, part_high)
-        total += part_total
-        finite_count += part_count
-    values = maps.maps.size
-    known = finite_count > 0
+def map_statistics(maps: LayerMaps, facts: Sequence[MapFacts] | None = None) -> MapStatistics:
+    """Return the statistics of a layer's maps.
+
+    Args:
+        maps: all maps of the layer.
+        facts: of each map, where they are known already.
+    """
+    facts = survey(maps) if facts is None else facts
+    known, values = sum(one.known for one in facts), sum(one.size for one in facts)
     return MapStatistics(
         layer=maps.layer,
         shape=(*maps.size, maps.filters),
-        min=float(low) if known else None,
-        max=float(high) if known else None,
-        mean=total / finite_count if known else None,
-        zero_fraction=zeros / values if values else 0.0,
-        silent=tuple(silent),
-        not_finite=values - finite_count,
+        min=min(one.low for one in facts) if known else None,
+        max=max(one.high for one in facts) if known else None,
+        mean=sum(one.total for one in facts) / known if known else None,
+        zero_fraction=sum(one.zeros for one in facts) / values if values else 0.0,
+        silent=tuple(index for index, one in enumerate(facts) if one.zeros == one.size),
+        not_finite=values - known,
     )
-
-
-def _finite_summary(one: np.ndarray) -> tuple[float, float, float, int]:
-    """Return minimum, maximum, sum and count of the finite values of one map (height, width)."""
-    with np.errstate(invalid="ignore"):  # infinities of both signs
-        total = float(one.sum(dtype=np.float64))
-    if not np.isfinite(total):
-        one = one[np.isfinite(one)]
-        total = float(one.sum(dtype=np.float64))
-    if one.size == 0:
-        return np.inf, -np.inf, 0.0, 0
-    return float(one.min()), float(one.max()), total, one.size

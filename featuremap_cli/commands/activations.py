@@ -181,7 +181,6 @@ class ActivationsSession:
         self, task: Task, picture: Image, place: int, values: Float32, folder: OutputFolder
     ) -> tuple[LayerFiles, dict[str, Any]]:
         """Draw and write one layer's maps (filters, height, width); return the files and the statistics."""
-        from featuremap_cli.analysis.statistics import map_statistics
         from featuremap_cli.arrays import FeatureMaps
         from featuremap_cli.batch.outputs import layer_file
         from featuremap_cli.commands.provenance import command_line
@@ -192,5 +191,5 @@ class ActivationsSession:
         title = f"Feature maps · {task.location.name} · {self.network.name} {entry.path}"
         command = command_line("activations", task.location.shown, self.job.words)
         sheet_file = layer_file(task.stem, entry.index, entry.path)
-        files = write_maps(maps, picture, title, self.job.plan, command, sheet_file, folder)
-        return files, map_statistics(maps).as_json()
+        files, statistics = write_maps(maps, picture, title, self.job.plan, command, sheet_file, folder)
+        return files, statistics.as_json()

@@ -83,7 +83,7 @@ class AnatomyFiles:
         for kind, maps in subject.every_stage():
             title = f"Feature maps · {self.of} · {STAGE_WORDS[kind]}"
             name = variant_file(self.picture, kind)
-            files = write_maps(maps, subject.image, title, self.plan, self.command, name, self.folder)
+            files, _ = write_maps(maps, subject.image, title, self.plan, self.command, name, self.folder)
             paths += [self.folder.path(one.relative) for one in files.written]
             notices += files.notices
         return paths, tuple(dict.fromkeys(notices))

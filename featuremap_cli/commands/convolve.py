@@ -14,13 +14,15 @@ from featuremap_cli.commands.console import tell
 from featuremap_cli.commands.options import DrawingOptions, Images, OperationOptions, RunOptions, read_size
 
 if TYPE_CHECKING:
-    from featuremap_cli.arrays import FeatureMaps, FilterBank, Image
+    from featuremap_cli.arrays import FilterBank, Image, LayerMaps
     from featuremap_cli.batch.job import Outcome, Task
     from featuremap_cli.batch.outputs import OutputFolder, Written
     from featuremap_cli.commands.sheets import SheetPlan
     from featuremap_cli.convolution.operation import Operation
 
 DEFAULT_KERNELS = ("vertical:7", "horizontal:7")
+MOST_HELD = 256 << 20
+"""Maps that take more bytes are not held in memory, but computed band by band each time that drawing reads them."""
 
 Kernels = Annotated[
     list[str] | None,
@@ -173,13 +175,12 @@ class ConvolveSession:
             image = preparation.resize(image, *self.job.resize)
         return image
 
-    def compute(self, inputs: Sequence[Image]) -> Sequence[tuple[Image, FeatureMaps]]:
+    def compute(self, inputs: Sequence[Image]) -> Sequence[tuple[Image, LayerMaps]]:
         """Apply the filters."""
         return [(image, self._maps(image)) for image in inputs]
 
-    def write(self, task: Task, result: tuple[Image, FeatureMaps], folder: OutputFolder) -> Outcome:
+    def write(self, task: Task, result: tuple[Image, LayerMaps], folder: OutputFolder) -> Outcome:
         """Draw the maps and write them."""
-        from featuremap_cli.analysis.statistics import map_statistics
         from featuremap_cli.batch.job import Outcome
         from featuremap_cli.batch.outputs import maps_file
         from featuremap_cli.commands.provenance import command_line
@@ -188,18 +189,19 @@ class ConvolveSession:
         image, maps = result
         title = f"Feature maps · {task.location.name} · {maps.layer}"
         command = command_line("convolve", task.location.shown, self.job.words)
-        files = write_maps(maps, image, title, self.job.plan, command, maps_file(task.stem), folder)
+        files, statistics = write_maps(maps, image, title, self.job.plan, command, maps_file(task.stem), folder)
         notices = (*image.notes, *files.notices)
-        return Outcome(files.written, (map_statistics(maps).as_json(),), notices)
+        return Outcome(files.written, (statistics.as_json(),), notices)
 
-    def _maps(self, image: Image) -> FeatureMaps:
+    def _maps(self, image: Image) -> LayerMaps:
         if self.job.engine == "tensorflow":
             from featuremap_cli.networks import tensorflow_engine
 
             return tensorflow_engine.convolve(image.pixels, self.job.banks, self.job.operation)
-        from featuremap_cli.convolution import engine
+        from featuremap_cli.convolution.bands import convolve_in_bands
 
-        return engine.convolve(image.pixels, self.job.banks, self.job.operation)
+        maps = convolve_in_bands(image.pixels, self.job.banks, self.job.operation)
+        return maps if maps.nbytes > MOST_HELD and not self.job.plan.arrays else maps.held()
 
 
 def _kernel_words(kernel: Sequence[str] | None, gray: bool, resize: str | None) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from featuremap_cli.commands.options import DrawingOptions
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from featuremap_cli.arrays import FeatureMaps, FilterBank, Image
+    from featuremap_cli.analysis.map_facts import MapFacts
+    from featuremap_cli.analysis.statistics import MapStatistics
+    from featuremap_cli.arrays import FilterBank, Float32, Image, LayerMaps
     from featuremap_cli.drawing.page import Sheet
     from featuremap_cli.drawing.style import SheetStyle
 
@@ -104,8 +106,8 @@ class LayerFiles:
 
 
 def write_maps(
-    maps: FeatureMaps, image: Image, title: str, plan: SheetPlan, command: str, sheet_file: str, folder: OutputFolder
-) -> LayerFiles:
+    maps: LayerMaps, image: Image, title: str, plan: SheetPlan, command: str, sheet_file: str, folder: OutputFolder
+) -> tuple[LayerFiles, MapStatistics]:
     """Draw the maps of one layer and write all that the plan asks for; the sheet is the first file.
 
     Args:
@@ -117,26 +119,30 @@ def write_maps(
         sheet_file: the sheet's name below the output folder.
         folder: where to write.
 
+    Returns:
+        The files, and the statistics of all maps.
+
     Raises:
         OutputError: a file cannot be written.
         UsageError: a selection that the layer does not have.
     """
+    from featuremap_cli.analysis.statistics import map_statistics
     from featuremap_cli.drawing.png import encode
 
-    facts = {"Image": image.name, "Layer": maps.layer}
-    sheet = _sheet(maps, image, title, plan)
-    written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, facts)))]
+    said = {"Image": image.name, "Layer": maps.layer}
+    sheet, facts = _sheet(maps, image, title, plan)
+    written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, said)))]
     if plan.separate:
         from featuremap_cli.drawing.separate import draw_tiles
 
-        for index, tile in draw_tiles(maps, plan.style):
+        for index, tile in draw_tiles(maps, plan.style, facts):
             name = tile_file(sheet_file, index, maps.names[index])
-            text = _provenance(tile, command, {**facts, "Filter": str(index)})
+            text = _provenance(tile, command, {**said, "Filter": str(index)})
             written.append(folder.write(name, encode(tile.picture, text)))
     if plan.arrays:
-        arrays = {"maps": maps.maps, "names": _texts(maps.names), "layer": _text(maps.layer)}
+        arrays = {"maps": _values(maps), "names": _texts(maps.names), "layer": _text(maps.layer)}
         written.append(folder.write(arrays_file(sheet_file), npz(arrays)))
-    return LayerFiles(tuple(written), sheet.notes)
+    return LayerFiles(tuple(written), sheet.notes), map_statistics(maps, facts)
 
 
 def write_filters(
@@ -186,19 +192,38 @@ def npz(arrays: Mapping[str, object]) -> bytes:
     return buffer.getvalue()
 
 
-def _sheet(maps: FeatureMaps, image: Image, title: str, plan: SheetPlan) -> Sheet:
-    shown_image = image if plan.with_image else None
+def _values(maps: LayerMaps) -> Float32:
+    """Return maps (filters, height, width), put together where they come in bands."""
+    import numpy as np
+
+    from featuremap_cli.arrays import FeatureMaps
+
+    if isinstance(maps, FeatureMaps):
+        return maps.maps
+    values = np.empty((maps.filters, *maps.size), np.float32)
+    for first, band in maps.bands():
+        values[:, first : first + band.shape[1]] = band
+    return values
+
+
+def _sheet(maps: LayerMaps, image: Image, title: str, plan: SheetPlan) -> tuple[Sheet, Sequence[MapFacts]]:
+    """Return the sheet, and what was found out about each map on the way."""
+    from featuremap_cli.analysis.map_facts import survey
+
+    shown_image, squares = image if plan.with_image else None, plan.style.sort == "std"
     if plan.summary:
         from featuremap_cli.drawing.summary import draw_summary
 
-        return draw_summary(maps, plan.summary, plan.style, title, shown_image)
+        return draw_summary(maps, plan.summary, plan.style, title, shown_image), survey(maps, squares)
     if plan.overlay:
         from featuremap_cli.drawing.overlay import draw_overlay
 
-        return draw_overlay(maps, plan.style, title, image)
-    from featuremap_cli.drawing.sheet import draw_maps
+        facts = survey(maps, squares)
+        return draw_overlay(maps, plan.style, title, image, facts=facts), facts
+    from featuremap_cli.drawing.sheet import draw_maps, read_for_sheet
 
-    return draw_maps(maps, plan.style, title, shown_image)
+    reading = read_for_sheet(maps, plan.style, title, shown_image)
+    return draw_maps(maps, plan.style, title, shown_image, reading=reading), reading.facts
 
 
 def _provenance(sheet: Sheet, command: str, facts: Mapping[str, str]) -> dict[str, str]:

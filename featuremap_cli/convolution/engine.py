@@ -11,7 +11,7 @@ them as (filter_height, filter_width, filters, input_channels).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -28,9 +28,7 @@ from featuremap_cli.convolution.pooling import pool_maps, pooled_size, rows_read
 from featuremap_cli.convolution.threads import for_each
 from featuremap_cli.errors import UsageError
 
-BLOCK_BYTES = 16 << 20
-"""How large a block of rows of all maps may be, if it can hold more than a few rows."""
-
+_BYTES_AT_ONCE = 4 << 20
 _FEWEST_ROWS, _MOST_ROWS_AT_ONCE = 4, 32
 
 
@@ -52,27 +50,6 @@ def convolve(pixels: Float32, banks: Sequence[FilterBank], operation: Operation)
     maps = np.empty((len(convolution.names), *convolution.size), np.float32)
     convolution.fill(0, maps)
     return FeatureMaps(maps, convolution.names, layer_name(banks))
-
-
-def row_blocks(pixels: Float32, banks: Sequence[FilterBank], operation: Operation) -> Iterator[tuple[int, Float32]]:
-    """Apply filters to an image and hand over the maps from top to bottom, for maps too large for memory.
-
-    Args:
-        pixels: float32 (height, width, channels).
-        banks: the filters.
-        operation: how they are applied.
-
-    Yields:
-        The first row of a block, and the block: float32 (filters, rows, out width), as in `convolve`.
-
-    Raises:
-        UsageError: as `convolve`.
-    """
-    convolution = Convolution.plan(pixels, banks, operation)
-    for first, last in convolution.blocks():
-        block = np.empty((len(convolution.names), last - first, convolution.size[1]), np.float32)
-        convolution.fill(first, block)
-        yield first, block
 
 
 def channel_contributions(pixels: Float32, bank: FilterBank, operation: Operation, index: int) -> Float32:
@@ -148,15 +125,9 @@ class Convolution:
             tuple(name for part in parts for name in part.names),
         )
 
-    def blocks(self) -> Iterator[Pair]:
-        """Yield the first row of each block, and the row after its last."""
-        rows = self._rows_of(BLOCK_BYTES)
-        for first in range(0, self.size[0], rows):
-            yield first, min(first + rows, self.size[0])
-
     def fill(self, first: int, out: Float32) -> None:
         """Fill `out`, float32 (filters, rows, width), with the rows of all maps from `first` on."""
-        step = min(self._rows_of(BLOCK_BYTES // 4), _MOST_ROWS_AT_ONCE)
+        step = min(self.rows_within(_BYTES_AT_ONCE), _MOST_ROWS_AT_ONCE)
         starts = range(0, out.shape[1], step)
 
         def fill_some(start: int) -> None:
@@ -170,7 +141,7 @@ class Convolution:
             for start in starts:
                 fill_some(start)
 
-    def _rows_of(self, size: int) -> int:
+    def rows_within(self, size: int) -> int:
         """Return how many rows of all maps, pooled or not, fit in `size` bytes; at least a few."""
         pool = self.operation.pool
         read = pool.strides[0] if pool else 1

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from featuremap_cli.arrays import Float32
-from featuremap_cli.drawing.extents import finite_values
+from featuremap_cli.analysis.map_facts import MapFacts
 from featuremap_cli.drawing.style import Pick, SheetStyle, Sort
 from featuremap_cli.errors import UsageError
 
 
-def choose(arrays: Sequence[Float32] | Float32, layer: str, style: SheetStyle) -> tuple[int, ...]:
+def choose(facts: Sequence[MapFacts], layer: str, style: SheetStyle) -> tuple[int, ...]:
     """Return the indices of the maps or filters to draw: those selected, in the order asked for, up to the limit.
 
     Sorting puts the greatest first, equal ones by index and those without any finite value last.
 
     Args:
-        arrays: float32, one for each map or filter, of any shape.
+        facts: of each map or filter, with squares where they are sorted by `std`.
         layer: what errors call them.
         style: what is asked for.
 
     Raises:
         UsageError: a selected index is not there, or nothing is left.
     """
-    chosen = picked(style.select, len(arrays), layer)
+    chosen = picked(style.select, len(facts), layer)
     if style.sort != "index":
         key = _KEYS[style.sort]
-        ranks = {index: _rank(arrays[index], key) for index in chosen}
+        ranks = {index: key(facts[index]) if facts[index].known else -math.inf for index in chosen}
         chosen = sorted(chosen, key=lambda index: (-ranks[index], index))
     return tuple(chosen[: style.limit])
 
@@ -54,14 +52,9 @@ def picked(select: tuple[Pick, ...] | None, count: int, layer: str) -> list[int]
     return list(dict.fromkeys(chosen))
 
 
-def _rank(values: Float32, key: Callable[[Float32], float]) -> float:
-    known = finite_values(values)
-    return key(known) if known.size else -np.inf
-
-
-_KEYS: Mapping[Sort, Callable[[Float32], float]] = {
-    "mean": lambda values: float(values.mean(dtype=np.float64)),
-    "max": lambda values: float(values.max()),
-    "std": lambda values: float(values.std(dtype=np.float64)),
-    "sparsity": lambda values: 1 - np.count_nonzero(values) / values.size,
+_KEYS: Mapping[Sort, Callable[[MapFacts], float]] = {
+    "mean": lambda facts: facts.mean,
+    "max": lambda facts: facts.high,
+    "std": lambda facts: facts.deviation,
+    "sparsity": lambda facts: facts.zeros / facts.known,
 }

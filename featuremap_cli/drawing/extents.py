@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from featuremap_cli.analysis.map_facts import MapFacts
 from featuremap_cli.arrays import Float32
 
 # float32 sums of the same numbers in another order differ by a few units in the last place; a map that varies by no
@@ -29,6 +30,12 @@ class Extent:
     high: float
     unreal: int
     size: int
+
+    @classmethod
+    def of(cls, facts: MapFacts) -> Extent:
+        """Return the extent of the values that `facts` are about."""
+        low, high = (facts.low, facts.high) if facts.known else (0.0, 0.0)
+        return cls(low, high, facts.unreal, facts.size)
 
     @property
     def silent(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from featuremap_cli.analysis.map_facts import facts_of
 from featuremap_cli.arrays import FilterBank
 from featuremap_cli.convolution.engine import layer_name
 from featuremap_cli.drawing.canvas import color_canvas
@@ -191,7 +192,7 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle, summary: Summar
     if not tiles or any(tile.weights.size == 0 for tile in tiles):
         raise UsageError(f"{source or 'filters'}: expected at least one filter with weights, got none")
     weights = [tile.weights for tile in tiles]
-    shown = choose(weights, source, style)
+    shown = choose([facts_of(one, squares=style.sort == "std") for one in weights], source, style)
     limits = None
     if style.scale.shared:
         extents: list[Extent] = [tile.extent for tile in tiles]

@@ -96,6 +96,11 @@ class Grid:
         return Box(self.left + column * self.pitch, top, self.tile[1], height)
 
     @property
+    def map_size(self) -> tuple[int, int]:
+        """(height, width) of what is drawn in a tile, before it is enlarged."""
+        return self.tile[0] // self.factor, self.tile[1] // self.factor
+
+    @property
     def label_width(self) -> int:
         """The width in pixels that a label may have."""
         return self.pitch - self.measures.gap

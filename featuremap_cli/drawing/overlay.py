@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from featuremap_cli.arrays import FeatureMaps, Float32, Image
+from featuremap_cli.analysis.map_facts import MapFacts
+from featuremap_cli.arrays import Float32, Image, LayerMaps
 from featuremap_cli.drawing.canvas import Canvas, color_canvas
 from featuremap_cli.drawing.color_bar import ColorBar
-from featuremap_cli.drawing.grid import Order, lay_out
+from featuremap_cli.drawing.grid import Grid, Order, lay_out
 from featuremap_cli.drawing.input_image import input_picture
 from featuremap_cli.drawing.labels import map_label
 from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.page import Heading, Sheet, limits_text
 from featuremap_cli.drawing.palette import MISSING_COLOR, colormap
-from featuremap_cli.drawing.resampling import reduce_by_area
 from featuremap_cli.drawing.scaling import to_levels
 from featuremap_cli.drawing.sheet import MapView, describe, view_maps
 from featuremap_cli.drawing.style import SheetStyle
+from featuremap_cli.drawing.tiles import put_tiles
 
 _LEVELS = 255
 _POSITIVE, _NEGATIVE = (215, 25, 28), (26, 82, 200)
@@ -49,7 +51,14 @@ class Film:
         return laid
 
 
-def draw_overlay(maps: FeatureMaps, style: SheetStyle, title: str, image: Image, detail: str = "") -> Sheet:
+def draw_overlay(
+    maps: LayerMaps,
+    style: SheetStyle,
+    title: str,
+    image: Image,
+    detail: str = "",
+    facts: Sequence[MapFacts] | None = None,
+) -> Sheet:
     """Return a sheet of maps over their image: the stronger the value, the more of its color covers the gray image.
 
     Opacity is straight in the value: none at zero where a scale has both signs, else at its lower end. With the gray
@@ -57,16 +66,17 @@ def draw_overlay(maps: FeatureMaps, style: SheetStyle, title: str, image: Image,
     stretched over the whole image, with sharp pixels.
 
     Args:
-        maps: the layer; its maps are float32 (filters, height, width).
+        maps: the layer.
         style: how it is drawn; tile sizes are those of the image.
         title: the first line.
         image: what the maps lie over.
         detail: a last part for the second line.
+        facts: as in `view_maps`.
 
     Raises:
         UsageError: an unknown colormap, a selection that does not fit, or a sheet too large to open.
     """
-    view = view_maps(maps, style)
+    view = view_maps(maps, style, facts)
     bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
     labels = tuple(
         map_label(index, maps.names[index], view.extents[index], with_range=view.limits is None) for index in view.shown
@@ -90,10 +100,9 @@ def draw_overlay(maps: FeatureMaps, style: SheetStyle, title: str, image: Image,
         bar.draw(
             canvas, grid.bar, grid.measures, film.over(paper, np.arange(_LEVELS, dtype=np.uint8)[:, np.newaxis])[:, 0]
         )
+    _draw_tiles(canvas, grid, view, gray)
     for position, index in enumerate(view.shown):
         box = grid.box(position)
-        canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
-        _draw_tile(canvas, view, index, gray, (box.left, box.top))
         if view.extents[index].silent:
             draw_silent_mark(canvas, box, grid.measures.label)
         if grid.lettering is not None:
@@ -102,10 +111,24 @@ def draw_overlay(maps: FeatureMaps, style: SheetStyle, title: str, image: Image,
     return Sheet(canvas.picture(), text, view.shown, maps.filters, view.notes())
 
 
-def _draw_tile(canvas: Canvas, view: MapView, index: int, gray: Float32, place: tuple[int, int]) -> None:
-    limits = _limits(view, index)
-    levels = to_levels(_stretched(view.maps.maps[index], *gray.shape), *limits, _LEVELS, missing=_LEVELS)
-    canvas.paste(_film(limits, view.style.cmap).over(gray, levels), *place)
+def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, gray: Float32) -> None:
+    """Draw each map over the gray image (height, width): averaged where it is larger, with sharp pixels where not."""
+    boxes = {index: grid.box(position) for position, index in enumerate(view.shown)}
+    films = {index: _film(_limits(view, index), view.style.cmap) for index in view.shown}
+    for box in boxes.values():
+        canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
+    (height, width), (map_height, map_width) = gray.shape, view.maps.size
+    size = min(height, map_height), min(width, map_width)
+    # Which row and column of the map lies under each of the tile.
+    rows, columns = (np.arange(tile) * length // tile for tile, length in zip((height, width), size, strict=True))
+
+    def put(index: int, top: int, values: Float32) -> None:
+        first, last = np.searchsorted(rows, (top, top + len(values)))
+        stretched = values[rows[first:last, np.newaxis] - top, columns]
+        levels = to_levels(stretched, *_limits(view, index), _LEVELS, missing=_LEVELS)
+        canvas.paste(films[index].over(gray[first:last], levels), boxes[index].left, boxes[index].top + int(first))
+
+    put_tiles(view.maps, view.shown, size, put)
 
 
 def _limits(view: MapView, index: int) -> tuple[float, float]:
@@ -129,15 +152,6 @@ def _film(limits: tuple[float, float], cmap: str) -> Film:
     else:
         colors = colormap(cmap, _LEVELS)
     return Film(np.vstack([colors, MISSING_COLOR]).astype(np.float32), np.append(opacity, 1).astype(np.float32))
-
-
-def _stretched(values: Float32, height: int, width: int) -> Float32:
-    """Return a map at the tile's size: area averages in the direction it shrinks, sharp pixels where it grows."""
-    reduced = reduce_by_area(values, min(height, values.shape[0]), min(width, values.shape[1]))
-    rows = np.arange(height) * reduced.shape[0] // height
-    columns = np.arange(width) * reduced.shape[1] // width
-    stretched: Float32 = reduced[rows[:, np.newaxis], columns]
-    return stretched
 
 
 def _words(view: MapView) -> tuple[str, ...]:

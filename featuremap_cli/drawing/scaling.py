@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from featuremap_cli.arrays import Float32
-from featuremap_cli.drawing.extents import Extent, finite_values, join
+from featuremap_cli.arrays import Float32, LayerMaps
+from featuremap_cli.drawing.extents import Extent, join
+from featuremap_cli.drawing.percentiles import percentiles
 from featuremap_cli.errors import UsageError
 
 Levels = NDArray[np.uint8]
@@ -102,7 +103,23 @@ def _two_numbers(numbers: str, text: str) -> tuple[float, float]:
     return low, high
 
 
-def shared_limits(arrays: Sequence[Float32] | Float32, extents: Sequence[Extent], scale: Scale) -> SharedLimits:
+@dataclass(frozen=True, eq=False)
+class MapValues:
+    """The values of a layer's maps, rows by rows, as often as they are asked for.
+
+    Attributes:
+        maps: the layer.
+    """
+
+    maps: LayerMaps
+
+    def __iter__(self) -> Iterator[Float32]:
+        """Yield some rows of one map after those of another, float32 (rows, width)."""
+        for _, band in self.maps.bands():
+            yield from band
+
+
+def shared_limits(arrays: Iterable[Float32], extents: Sequence[Extent], scale: Scale) -> SharedLimits:
     """Return the limits that all tiles of a layer share.
 
     They come from all maps of the layer, not only those drawn, so that a sheet does not change its colors with its
@@ -110,14 +127,14 @@ def shared_limits(arrays: Sequence[Float32] | Float32, extents: Sequence[Extent]
     middle: zero is then the middle gray, or the middle of a diverging colormap. Limits given as numbers stay as given.
 
     Args:
-        arrays: float32, one for each map or filter of the layer, of any shape.
-        extents: one for each of them, in their order.
+        arrays: all values of the layer, float32 arrays of any shape, whose iterator begins anew each time.
+        extents: one for each of its maps or filters.
         scale: any scale but `map`.
     """
     whole = join(extents)
     low, high = whole.low, whole.high
     if scale.kind == "percentile":
-        low, high = _percentiles(arrays, scale)
+        low, high = percentiles(arrays, (scale.low, scale.high), sum(extent.size for extent in extents))
     if scale.kind == "limits":
         low, high = scale.low, scale.high
     elif scale.kind == "symmetric" or low < 0 < high:
@@ -126,16 +143,7 @@ def shared_limits(arrays: Sequence[Float32] | Float32, extents: Sequence[Extent]
     return SharedLimits(low, high, clipped, _words(scale, low, high, clipped))
 
 
-def _percentiles(arrays: Sequence[Float32] | Float32, scale: Scale) -> tuple[float, float]:
-    """Return two percentiles of the finite values (linear between neighbors, as numpy.percentile)."""
-    values = np.concatenate([finite_values(one) for one in arrays])
-    if values.size == 0:
-        return 0.0, 0.0
-    low, high = np.percentile(values, [scale.low, scale.high], overwrite_input=True)
-    return float(low), float(high)
-
-
-def clipped_fraction(arrays: Sequence[Float32] | Float32, low: float, high: float) -> float:
+def clipped_fraction(arrays: Iterable[Float32], low: float, high: float) -> float:
     """Return the part of the finite values of `arrays` outside [low, high], 0 to 1."""
     outside = finite = 0
     for one in arrays:

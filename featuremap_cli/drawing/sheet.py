@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL.Image import Image as Picture
 
-from featuremap_cli.arrays import FeatureMaps, Image
+from featuremap_cli.analysis.map_facts import FactsReader, MapFacts, read_maps, survey
+from featuremap_cli.arrays import FeatureMaps, Float32, Image, LayerMaps
 from featuremap_cli.drawing.canvas import SOFT, Canvas, indexed_canvas
 from featuremap_cli.drawing.choice import choose
 from featuremap_cli.drawing.color_bar import ColorBar
-from featuremap_cli.drawing.extents import Extent, measure
+from featuremap_cli.drawing.extents import Extent
 from featuremap_cli.drawing.grid import Box, Grid, Order, lay_out
 from featuremap_cli.drawing.input_image import input_colors, input_indices, input_words
 from featuremap_cli.drawing.labels import Label, map_label
 from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.page import Heading, Sheet, limits_text
 from featuremap_cli.drawing.palette import FLAT, MISSING, Palette, sheet_palette
-from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
-from featuremap_cli.drawing.scaling import Levels, SharedLimits, shared_limits, to_levels
+from featuremap_cli.drawing.resampling import enlarge
+from featuremap_cli.drawing.scaling import Levels, MapValues, SharedLimits, shared_limits, to_levels
 from featuremap_cli.drawing.style import SheetStyle
 from featuremap_cli.drawing.text import shorten, text_width
+from featuremap_cli.drawing.tiles import KeptTiles, put_tiles
 from featuremap_cli.errors import UsageError
 
 
@@ -37,7 +40,7 @@ class MapView:
         limits: of a shared scale, or None.
     """
 
-    maps: FeatureMaps
+    maps: LayerMaps
     style: SheetStyle
     shown: tuple[int, ...]
     extents: dict[int, Extent]
@@ -50,16 +53,12 @@ class MapView:
         extent = self.extents[index]
         return (extent.low, extent.low) if extent.constant else (extent.low, extent.high)
 
-    def tile(self, index: int, size: tuple[int, int], factor: int, levels: int) -> Levels:
-        """Return one map as levels, uint8 (height, width): averaged down to `size`, or enlarged by `factor`."""
-        values = self.maps.maps[index]
-        if factor == 1:
-            values = reduce_by_area(values, *size)
-        low, high = self.limits_of(index)
-        tile = to_levels(values, low, high, levels, MISSING)
+    def levels_of(self, index: int, values: Float32, levels: int) -> Levels:
+        """Return values of one map as levels, uint8 (height, width)."""
         if self.extents[index].silent and self.limits is None:
-            tile[...] = FLAT
-        return enlarge(tile, factor) if factor > 1 else tile
+            return np.full(values.shape, FLAT, np.uint8)
+        low, high = self.limits_of(index)
+        return to_levels(values, low, high, levels, MISSING)
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -87,45 +86,121 @@ class MapView:
         return tuple(lines)
 
 
-def view_maps(maps: FeatureMaps, style: SheetStyle) -> MapView:
+def view_maps(maps: LayerMaps, style: SheetStyle, facts: Sequence[MapFacts] | None = None) -> MapView:
     """Return which maps a sheet shows and with which limits.
+
+    Args:
+        maps: the layer.
+        style: how it is drawn.
+        facts: of each map, where they are known already; with squares where maps are sorted by `std`.
 
     Raises:
         UsageError: there is no map or no pixel, or the selection does not fit the layer.
     """
-    if maps.maps.size == 0:
+    if not (maps.filters and maps.size[0] and maps.size[1]):
         raise UsageError(
             f"{maps.layer}: expected maps with pixels, got {maps.filters} of {maps.size[0]} x {maps.size[1]}"
         )
-    shown = choose(maps.maps, maps.layer, style)
+    facts = survey(maps, squares=style.sort == "std") if facts is None else facts
+    shown = choose(facts, maps.layer, style)
     wanted = range(maps.filters) if style.scale.shared else shown
-    extents = {index: measure(maps.maps[index]) for index in wanted}
-    limits = shared_limits(maps.maps, list(extents.values()), style.scale) if style.scale.shared else None
+    extents = {index: Extent.of(facts[index]) for index in wanted}
+    limits = shared_limits(MapValues(maps), list(extents.values()), style.scale) if style.scale.shared else None
     return MapView(maps, style, shown, extents, limits)
 
 
-def draw_maps(maps: FeatureMaps, style: SheetStyle, title: str, image: Image | None = None, detail: str = "") -> Sheet:
+def draw_maps(
+    maps: LayerMaps,
+    style: SheetStyle,
+    title: str,
+    image: Image | None = None,
+    detail: str = "",
+    reading: Reading | None = None,
+) -> Sheet:
     """Return a sheet of feature maps.
 
     Args:
-        maps: the layer; its maps are float32 (filters, height, width).
+        maps: the layer, `FeatureMaps` or others; those that are not held in memory are read a band at a time.
         style: how it is drawn.
         title: the first line: what and of what, in parts separated by middle dots.
         image: the input image, drawn at the sheet's start at twice a tile's height, or None.
         detail: a last part for the second line, such as the operation.
+        reading: what is known of the maps already.
 
     Raises:
         UsageError: an unknown colormap, a selection that does not fit, or a sheet too large to open.
     """
-    view = view_maps(maps, style)
-    labels = tuple(
-        map_label(index, maps.names[index], view.extents[index], with_range=view.limits is None) for index in view.shown
-    )
+    view = view_maps(maps, style, reading.facts if reading is not None else None)
     heading = Heading(title, (*describe(view), detail), bool(view.missing))
-    return Sheet(draw_view(view, labels, heading, image), view.text(), view.shown, maps.filters, view.notes())
+    picture = draw_view(view, _labels(view), heading, image, reading.tiles if reading is not None else None)
+    return Sheet(picture, view.text(), view.shown, maps.filters, view.notes())
 
 
-def draw_view(view: MapView, labels: tuple[Label, ...], heading: Heading, image: Image | None) -> Picture:
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What one reading of maps gave.
+
+    Attributes:
+        facts: of each map.
+        tiles: the maps in the size that their sheet will most likely need, where reading them again would be dear.
+    """
+
+    facts: Sequence[MapFacts]
+    tiles: KeptTiles | None = None
+
+
+def read_for_sheet(maps: LayerMaps, style: SheetStyle, title: str, image: Image | None = None) -> Reading:
+    """Read maps once for the sheet that `draw_maps` will draw of them.
+
+    How large its tiles are depends on the labels, and they on the maps' ranges. For maps that are made anew each time
+    they are read, it is guessed from labels of a usual length, and seldom wrong: then they are read once more.
+    """
+    facts = FactsReader(maps, squares=style.sort == "std")
+    expected = None if isinstance(maps, FeatureMaps) else _expected(maps, style, title, image)
+    tiles = KeptTiles(maps, *expected) if expected is not None else None
+    read_maps(maps, *(reader for reader in (facts, tiles) if reader is not None))
+    return Reading(facts.facts, tiles)
+
+
+def _expected(
+    maps: LayerMaps, style: SheetStyle, title: str, image: Image | None
+) -> tuple[tuple[int, ...], tuple[int, int]] | None:
+    """Return which maps a sheet will show and in which size, or None where it cannot be told."""
+    if style.sort != "index" or style.scale.kind in ("percentile", "limits") or style.tile == "full":
+        return None
+    usual = [MapFacts(low=-18.88, high=18.88, size=2)] * maps.filters
+    view = view_maps(maps, style, usual)
+    heading = Heading(title, describe(view))
+    return view.shown, lay_out(_order(view, _labels(view), heading, image)).map_size
+
+
+def _labels(view: MapView) -> tuple[Label, ...]:
+    return tuple(
+        map_label(index, view.maps.names[index], view.extents[index], with_range=view.limits is None)
+        for index in view.shown
+    )
+
+
+def _order(view: MapView, labels: tuple[Label, ...], heading: Heading, image: Image | None) -> Order:
+    return Order(
+        count=len(view.shown),
+        size=view.maps.size,
+        tile=view.style.tile,
+        columns=view.style.columns,
+        heading=heading,
+        labels=labels if view.style.labels else (),
+        bar=ColorBar(view.limits.low, view.limits.high).texts if view.limits is not None else (),
+        image_size=(image.height, image.width) if image is not None else None,
+    )
+
+
+def draw_view(
+    view: MapView,
+    labels: tuple[Label, ...],
+    heading: Heading,
+    image: Image | None,
+    tiles: KeptTiles | None = None,
+) -> Picture:
     """Return the picture of a sheet, mode P.
 
     Args:
@@ -133,27 +208,20 @@ def draw_view(view: MapView, labels: tuple[Label, ...], heading: Heading, image:
         labels: one for each map shown.
         heading: the lines above.
         image: the input image, or None.
+        tiles: what was kept of an earlier reading of the maps.
     """
     palette = sheet_palette(view.style.cmap, input_colors(image) if image is not None else None)
-    bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
-    order = Order(
-        count=len(view.shown),
-        size=view.maps.size,
-        tile=view.style.tile,
-        columns=view.style.columns,
-        heading=heading,
-        labels=labels if view.style.labels else (),
-        bar=bar.texts if bar is not None else (),
-        image_size=(image.height, image.width) if image is not None else None,
-    )
+    order = _order(view, labels, heading, image)
     grid = lay_out(order)
     canvas = indexed_canvas(grid.width, grid.height, palette)
     heading.draw(canvas, grid.measures, grid.width - 2 * grid.measures.margin)
     if image is not None and grid.image is not None:
         _draw_image(canvas, grid, grid.image, image, palette)
-    if bar is not None and grid.bar is not None:
+    if view.limits is not None and grid.bar is not None:
+        bar = ColorBar(view.limits.low, view.limits.high)
         bar.draw(canvas, grid.bar, grid.measures, np.arange(palette.levels, dtype=np.uint8))
-    _draw_tiles(canvas, grid, view, order, palette.levels)
+    _draw_tiles(canvas, grid, view, palette.levels, tiles)
+    _draw_words(canvas, grid, view, order)
     return canvas.picture()
 
 
@@ -175,11 +243,22 @@ def _draw_image(canvas: Canvas, grid: Grid, box: Box, image: Image, palette: Pal
     draw_caption(canvas, grid, input_words(image), box)
 
 
-def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, order: Order, levels: int) -> None:
+def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, levels: int, tiles: KeptTiles | None) -> None:
+    boxes = {index: grid.box(position) for position, index in enumerate(view.shown)}
+    for box in boxes.values():
+        canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
+
+    def put(index: int, top: int, values: Float32) -> None:
+        tile = enlarge(view.levels_of(index, values, levels), grid.factor)
+        canvas.paste(tile, boxes[index].left, boxes[index].top + top * grid.factor)
+
+    put_tiles(view.maps, view.shown, grid.map_size, put, tiles)
+
+
+def _draw_words(canvas: Canvas, grid: Grid, view: MapView, order: Order) -> None:
+    """Draw the marks of silent maps and the labels."""
     for position, index in enumerate(view.shown):
         box = grid.box(position)
-        canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
-        canvas.paste(view.tile(index, grid.tile, grid.factor, levels), box.left, box.top)
         if view.extents[index].silent:
             draw_silent_mark(canvas, box, grid.measures.label)
         if grid.lettering is not None:

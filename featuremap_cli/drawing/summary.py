@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from featuremap_cli.arrays import FeatureMaps, FilterBank, Float32, Image
+from featuremap_cli.analysis.map_facts import MapFacts, survey
+from featuremap_cli.arrays import FeatureMaps, FilterBank, Float32, Image, LayerMaps
 from featuremap_cli.drawing.canvas import color_canvas
 from featuremap_cli.drawing.choice import picked
-from featuremap_cli.drawing.components import Components, principal_components
+from featuremap_cli.drawing.components import Axes, principal_axes, principal_components
 from featuremap_cli.drawing.grid import Grid, Order, lay_out
 from featuremap_cli.drawing.input_image import input_picture, input_words
 from featuremap_cli.drawing.labels import Label, map_label
 from featuremap_cli.drawing.page import Heading, Sheet, limits_text
 from featuremap_cli.drawing.palette import MISSING_COLOR
-from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
+from featuremap_cli.drawing.resampling import enlarge
 from featuremap_cli.drawing.scaling import to_levels
 from featuremap_cli.drawing.sheet import draw_caption, draw_view, view_maps
 from featuremap_cli.drawing.style import SheetStyle
+from featuremap_cli.drawing.tiles import put_tiles
 from featuremap_cli.errors import UsageError
 
 Summary = Literal["pca", "mean", "max"]
@@ -38,7 +41,7 @@ def parse_summary(text: str) -> Summary:
 
 
 def draw_summary(
-    maps: FeatureMaps, kind: Summary, style: SheetStyle, title: str, image: Image | None = None, detail: str = ""
+    maps: LayerMaps, kind: Summary, style: SheetStyle, title: str, image: Image | None = None, detail: str = ""
 ) -> Sheet:
     """Return one picture of a whole layer, or of the maps that `style.select` picks.
 
@@ -47,7 +50,7 @@ def draw_summary(
     NaN or infinite is marked.
 
     Args:
-        maps: the layer; its maps are float32 (filters, height, width).
+        maps: the layer.
         kind: `pca`, `mean` or `max`.
         style: scale, colormap, selection and tile size.
         title: the first line.
@@ -58,22 +61,24 @@ def draw_summary(
         UsageError: an unknown colormap, or a selection that does not fit.
     """
     chosen = tuple(picked(style.select, maps.filters, maps.layer))
-    some = maps.maps[list(chosen)] if style.select is not None else maps.maps
+    some = maps if style.select is None else _picked(maps, chosen)
     count = f"{len(chosen)} of {maps.filters} maps" if style.select is not None else f"{maps.filters} maps"
     what = f"{count} of {maps.size[0]} x {maps.size[1]}"
     if kind == "pca":
         sheet = _draw_components(some, style, (title, f"principal components of {what}", detail), image)
     else:
-        sheet = _draw_statistic(replace(maps, maps=some), kind, style, (title, f"{kind} of {what}", detail), image)
+        sheet = _draw_statistic(some, kind, style, (title, f"{kind} of {what}", detail), image)
     text = {**sheet.text, "Shown": f"{kind} of {len(chosen)} of {maps.filters}", "Summary": kind}
     return replace(sheet, shown=chosen, total=maps.filters, text=text)
 
 
 def _draw_statistic(
-    maps: FeatureMaps, kind: Summary, style: SheetStyle, words: tuple[str, str, str], image: Image | None
+    maps: LayerMaps, kind: Summary, style: SheetStyle, words: tuple[str, str, str], image: Image | None
 ) -> Sheet:
-    one = maps.maps.mean(axis=0) if kind == "mean" else maps.maps.max(axis=0)
-    layer = FeatureMaps(one.astype(np.float32)[np.newaxis], ("",), maps.layer)
+    one = np.empty((1, *maps.size), np.float32)
+    for first, band in maps.bands():
+        one[0, first : first + band.shape[1]] = band.mean(axis=0) if kind == "mean" else band.max(axis=0)
+    layer = FeatureMaps(one, ("",), maps.layer)
     view = view_maps(layer, replace(style, select=None, sort="index"))
     label = replace(map_label(0, "", view.extents[0], with_range=view.limits is None), index=kind)
     scale = view.limits.words if view.limits is not None else "scaled to its own range"
@@ -83,17 +88,17 @@ def _draw_statistic(
     return Sheet(draw_view(view, (label,), heading, image), text)
 
 
-def _draw_components(maps: Float32, style: SheetStyle, words: tuple[str, str, str], image: Image | None) -> Sheet:
-    size = maps.shape[1], maps.shape[2]
-    components = principal_components(maps.reshape(maps.shape[0], -1))
+def _draw_components(maps: LayerMaps, style: SheetStyle, words: tuple[str, str, str], image: Image | None) -> Sheet:
+    scores, shares = _components(maps)
+    facts = survey(scores)
     title, what, detail = words
-    missing = bool(np.isnan(components.scores).any())
+    missing = any(one.unreal for one in facts)
     order = Order(
         count=1,
-        size=size,
+        size=maps.size,
         tile=style.tile,
         columns=1,
-        heading=Heading(title, (what, _shares(components), "each scaled to its own range", detail), missing),
+        heading=Heading(title, (what, _shares(shares), "each scaled to its own range", detail), missing),
         labels=(Label("pca"),) if style.labels else (),
         image_size=(image.height, image.width) if image is not None else None,
     )
@@ -107,36 +112,98 @@ def _draw_components(maps: Float32, style: SheetStyle, words: tuple[str, str, st
         draw_caption(canvas, grid, input_words(image), box)
     box = grid.box(0)
     canvas.frame(box.left, box.top, box.width, box.height, grid.measures.line)
-    canvas.paste(_in_color(components, size, grid), box.left, box.top)
+    canvas.paste(_in_color(scores, facts, grid), box.left, box.top)
     draw_caption(canvas, grid, "pca", box)
-    limits = {color: _span(scores) for color, scores in zip(_COLORS, components.scores, strict=False)}
+    limits = {color: (one.low, one.high) for color, one in zip(_COLORS, facts, strict=False)}
     text = {"Scale": "each component from its own minimum to its maximum", "Limits": limits_text(limits)}
     return Sheet(canvas.picture(), text)
 
 
-def _shares(components: Components) -> str:
+def _components(maps: LayerMaps) -> tuple[LayerMaps, tuple[float, ...]]:
+    """Return the principal components as maps, and the part of the variance that each carries."""
+    if isinstance(maps, FeatureMaps):
+        found = principal_components(maps.maps.reshape(maps.filters, -1))
+        scores = found.scores.reshape(len(found.scores), *maps.size)
+        return FeatureMaps(scores, ("",) * len(scores), maps.layer), found.shares
+    axes = principal_axes(_Positions(maps))
+    facts = survey(_scores(maps, axes))
+    signs = [-1 if one.high < -one.low else 1 for one in facts]
+    turned = replace(axes, vectors=axes.vectors * np.array(signs, np.float32)[:, np.newaxis])
+    return _scores(maps, turned), axes.shares
+
+
+@dataclass(frozen=True, eq=False)
+class _MadeMaps:
+    """Maps made of other maps, band by band as those are read; a `LayerMaps`.
+
+    Attributes:
+        maps: the others.
+        filters: how many are made.
+        make: from a band, float32 (filters, rows, width), to the same rows of what is made.
+    """
+
+    maps: LayerMaps
+    filters: int
+    make: Callable[[Float32], Float32]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("",) * self.filters
+
+    @property
+    def layer(self) -> str:
+        return self.maps.layer
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.maps.size
+
+    def bands(self) -> Iterator[tuple[int, Float32]]:
+        for first, band in self.maps.bands():
+            yield first, self.make(band)
+
+
+def _picked(maps: LayerMaps, chosen: Sequence[int]) -> LayerMaps:
+    if isinstance(maps, FeatureMaps):
+        return FeatureMaps(maps.maps[list(chosen)], tuple(maps.names[index] for index in chosen), maps.layer)
+    return _MadeMaps(maps, len(chosen), lambda band: band[list(chosen)])
+
+
+def _scores(maps: LayerMaps, axes: Axes) -> LayerMaps:
+    def make(band: Float32) -> Float32:
+        return axes.scores(band.reshape(len(band), -1)).reshape(-1, *band.shape[1:])
+
+    return _MadeMaps(maps, len(axes.vectors), make)
+
+
+@dataclass(frozen=True, eq=False)
+class _Positions:
+    """The maps of a layer as channels of many positions, (channels, positions), block by block."""
+
+    maps: LayerMaps
+
+    def __iter__(self) -> Iterator[Float32]:
+        for _, band in self.maps.bands():
+            yield band.reshape(len(band), -1)
+
+
+def _shares(shares: Sequence[float]) -> str:
     """Return what part of the variance each color carries, in words."""
-    if not components.shares:
+    if not shares:
         return "no variance"
-    parts = [f"{color} {100 * share:.0f}%" for color, share in zip(_COLORS, components.shares, strict=False)]
+    parts = [f"{color} {100 * share:.0f}%" for color, share in zip(_COLORS, shares, strict=False)]
     return f"{', '.join(parts)} of the variance"
 
 
-def _span(scores: Float32) -> tuple[float, float]:
-    return float(np.nanmin(scores)), float(np.nanmax(scores))
-
-
-def _in_color(components: Components, size: tuple[int, int], grid: Grid) -> NDArray[np.uint8]:
+def _in_color(scores: LayerMaps, facts: Sequence[MapFacts], grid: Grid) -> NDArray[np.uint8]:
     """Return the components as RGB at the tile's size; a color without a component stays in the middle."""
-    planes = []
-    for scores in components.scores:
-        plane = scores.reshape(size)
-        if grid.factor == 1:
-            plane = reduce_by_area(plane, *grid.tile)
-        planes.append(to_levels(plane, *_span(scores), 255, missing=255))
-    shape = planes[0].shape if planes else (grid.tile[0] // grid.factor, grid.tile[1] // grid.factor)
-    planes += [np.full(shape, _MIDDLE, np.uint8)] * (3 - len(planes))
-    picture = np.stack(planes, axis=2)
+    picture = np.full((*grid.map_size, 3), _MIDDLE, np.uint8)
+
+    def put(index: int, top: int, values: Float32) -> None:
+        levels = to_levels(values, facts[index].low, facts[index].high, 255, missing=255)
+        picture[top : top + len(values), :, index] = levels
+
+    put_tiles(scores, range(scores.filters), grid.map_size, put)
     picture[(picture == 255).any(axis=2)] = MISSING_COLOR
     return enlarge(picture, grid.factor)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy.signal import convolve2d
 
 from featuremap_cli.arrays import FilterBank
-from featuremap_cli.convolution import engine, products
-from featuremap_cli.convolution.engine import channel_contributions, convolve, layer_name, row_blocks
+from featuremap_cli.convolution import products
+from featuremap_cli.convolution.engine import channel_contributions, convolve, layer_name
 from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.errors import UsageError
 
@@ -298,21 +298,6 @@ def test_wide_images_are_unrolled_a_few_columns_at_a_time(monkeypatch, filters):
     maps = convolve(pixels, [bank(weights)], Operation(strides=(1, 2), dilation=(2, 3))).maps
     expected = tf.nn.conv2d(pixels[None], with_zeros(weights, (2, 3)), (1, 2), "SAME")
     assert_same(maps, maps_first(expected))
-
-
-@pytest.mark.parametrize("pool", [None, Pool("max", (3, 3), (2, 2))])
-def test_row_blocks_are_the_rows_of_the_maps(pool, monkeypatch):
-    random = np.random.default_rng(0)
-    pixels, weights = random.random((150, 20, 3), np.float32), random.random((5, 5, 3, 4), np.float32)
-    operation = Operation(pool=pool)
-    monkeypatch.setattr(engine, "BLOCK_BYTES", 20_000)
-    blocks = list(row_blocks(pixels, [bank(weights)], operation))
-    assert len(blocks) > 1
-    assert [first for first, _ in blocks] == list(np.cumsum([0, *(block.shape[1] for _, block in blocks[:-1])]))
-    expected = maps_first(tf.nn.conv2d(pixels[None], weights, 1, "SAME"))
-    if pool:
-        expected = maps_first(tf.nn.pool(expected.transpose(1, 2, 0)[None], (3, 3), "MAX", (2, 2), "VALID"))
-    assert_same(np.concatenate([block for _, block in blocks], axis=1), expected)
 
 
 @pytest.mark.parametrize("filters", [2, 16])

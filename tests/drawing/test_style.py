@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from featuremap_cli.analysis.map_facts import MapFacts, facts_of
 from featuremap_cli.drawing.choice import choose, picked
 from featuremap_cli.drawing.style import SheetStyle, parse_limit, parse_select, parse_sort, parse_tile
 from featuremap_cli.errors import UsageError
@@ -42,6 +43,10 @@ def test_what_is_not_there_is_refused_naming_layer_and_count(select):
         picked(select, 8, "conv1")
 
 
+def facts(layer: np.ndarray) -> list[MapFacts]:
+    return [facts_of(one, squares=True) for one in layer]
+
+
 LAYER = np.array([[[0, 0, 0, 8]], [[3, 3, 3, 3]], [[-9, 9, 0, 1]], [[np.nan] * 4], [[4, 0, 0, np.nan]]], np.float32)
 
 
@@ -56,10 +61,10 @@ LAYER = np.array([[[0, 0, 0, 8]], [[3, 3, 3, 3]], [[-9, 9, 0, 1]], [[np.nan] * 4
     ],
 )
 def test_sorting_puts_the_greatest_first_and_nan_last(sort, order):
-    assert choose(LAYER, "conv1", SheetStyle(sort=sort)) == order
+    assert choose(facts(LAYER), "conv1", SheetStyle(sort=sort)) == order
 
 
 def test_selection_then_order_then_limit():
-    assert choose(LAYER, "conv1", SheetStyle(select=(0, 1, 4), sort="mean", limit=2)) == (1, 0)
-    assert len(choose(np.zeros((100, 1, 1), np.float32), "conv1", SheetStyle())) == 64
-    assert len(choose(np.zeros((100, 1, 1), np.float32), "conv1", SheetStyle(limit=None))) == 100
+    assert choose(facts(LAYER), "conv1", SheetStyle(select=(0, 1, 4), sort="mean", limit=2)) == (1, 0)
+    assert len(choose(facts(np.zeros((100, 1, 1), np.float32)), "conv1", SheetStyle())) == 64
+    assert len(choose(facts(np.zeros((100, 1, 1), np.float32)), "conv1", SheetStyle(limit=None))) == 100

@@ -1,0 +1,52 @@
+"""What a large photograph needs: memory for itself and not for its maps. The kernel measures, process by process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from featuremap_cli.sources.locations import sample_path
+
+MEGAPIXELS, FILTERS = 10, 16
+MAPS = 1e6 * MEGAPIXELS * FILTERS * 4
+PROGRAM = "import sys; from featuremap_cli.commands.app import main; sys.exit(main())"
+
+
+def peak(folder: Path, *words: str) -> float:
+    """Bytes that one command takes at its peak."""
+    with Path(os.devnull).open("w") as nowhere:
+        command = [sys.executable, "-c", PROGRAM, *words]
+        files = [(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
+        before = Path.cwd()
+        os.chdir(folder)
+        process = os.posix_spawn(sys.executable, command, dict(os.environ), file_actions=files)
+        os.chdir(before)
+    _, status, usage = os.wait4(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a large photograph and 16 filters."""
+    made = tmp_path_factory.mktemp("large")
+    size = round((1.5e6 * MEGAPIXELS) ** 0.5), round((1e6 * MEGAPIXELS / 1.5) ** 0.5)
+    with Image.open(sample_path("sample:china")) as china:
+        china.resize(size).save(made / "large.jpg")
+    np.save(made / "bank.npy", np.random.default_rng(0).normal(size=(7, 7, 3, FILTERS)).astype(np.float32))
+    return made
+
+
+@pytest.mark.parametrize("words", [(), ("--separate",), ("--overlay",), ("--summary", "mean")], ids=" ".join)
+def test_maps_of_a_large_photograph_are_never_whole_in_memory(folder: Path, words: tuple[str, ...]) -> None:
+    used = peak(folder, "convolve", "large.jpg", "-k", "bank.npy", "-o", "out", "--force", *words)
+    assert used < 0.6 * MAPS
+
+
+def test_this_test_can_fail(folder: Path) -> None:
+    assert peak(folder, "convolve", "large.jpg", "-k", "bank.npy", "-o", "arrays", "--arrays") > MAPS
