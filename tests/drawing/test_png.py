@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
+from featuremap_cli.drawing import png
 from featuremap_cli.drawing.page import Sheet
 from featuremap_cli.drawing.png import encode
 
@@ -46,7 +47,11 @@ def test_few_colors_are_indexed_and_many_are_not():
     assert decoded(encode(Image.fromarray(many), {})).mode == "RGB"
 
 
-def test_blocks_of_rows_join_without_a_seam():
+@pytest.mark.parametrize("has_isal", [True, False])
+def test_blocks_of_rows_join_without_a_seam(has_isal, monkeypatch):
+    if not has_isal:
+        monkeypatch.setattr(png, "isal_zlib", None)
+    assert (png.isal_zlib is not None) == has_isal
     tall = np.random.default_rng(1).integers(0, 256, (3000, 1100), np.uint8)
     assert np.array_equal(np.asarray(decoded(encode(Image.fromarray(tall), {}))), tall)
 
