@@ -7,20 +7,24 @@ the work that is no matrix product too. There are as many as BLAS may use, so OP
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from threading import Lock
 from typing import Any
 
 _MOST_THREADS = 8
 """Every thread has a few MB of its own; on a machine with many cores they would add up."""
 
+_SMALL_MATRIX_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")
+"""OpenBLAS 0.3.17 and later, kernel/x86_64/sgemm_small_kernel_permit_skylakex.c."""
+
 
 class _LentThreads:
     """The threads of BLAS, lent to as many callers as there are: the last to leave gives them back."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self.lock = Lock()
         self._controller: Any = None
         self._limit: Any = None
         self._borrowers = 0
@@ -29,28 +33,39 @@ class _LentThreads:
     @contextmanager
     def borrow(self) -> Iterator[int]:
         """Hold BLAS to one thread, and say how many it gave up."""
-        with self._lock:
+        with self.lock:
             if not self._borrowers:
                 self._hold()
             self._borrowers += 1
         try:
             yield self._allowed
         finally:
-            with self._lock:
+            with self.lock:
                 self._borrowers -= 1
                 if not self._borrowers:
                     self._limit.restore_original_limits()
 
-    def _hold(self) -> None:
+    def libraries(self) -> Sequence[Any]:
+        """Return the libraries that multiply matrices, as threadpoolctl knows them."""
         from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
         if self._controller is None:
             self._controller = ThreadpoolController().select(user_api="blas")
-        self._allowed = max((library.num_threads for library in self._controller.lib_controllers), default=1)
+        return list(self._controller.lib_controllers)
+
+    def _hold(self) -> None:
+        self._allowed = max((library.num_threads for library in self.libraries()), default=1)
         self._limit = self._controller.limit(limits=1)
 
 
 _BLAS = _LentThreads()
+
+
+@cache
+def multiplies_small_matrices_well() -> bool:
+    """Return whether BLAS has kernels for products too small to be worth packing: OpenBLAS with AVX-512 does."""
+    with _BLAS.lock:
+        return any(getattr(library, "architecture", "") in _SMALL_MATRIX_KERNELS for library in _BLAS.libraries())
 
 
 def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:

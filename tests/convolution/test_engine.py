@@ -300,6 +300,20 @@ def test_wide_images_are_unrolled_a_few_columns_at_a_time(monkeypatch, filters):
     assert_same(maps, maps_first(expected))
 
 
+@pytest.mark.parametrize("small", [True, False], ids=["small kernels", "ordinary kernels"])
+@pytest.mark.parametrize("filters", [1, 2, 5, 20])
+@pytest.mark.parametrize(("strides", "dilation"), [((1, 1), (1, 1)), ((2, 3), (1, 1)), ((1, 1), (2, 3))])
+def test_rows_cut_into_pieces(small, filters, strides, dilation, monkeypatch):
+    monkeypatch.setattr(products, "multiplies_small_matrices_well", lambda: small)
+    monkeypatch.setattr(products, "_SMALL_PRODUCT", 40 * filters * 5 * 3 * 2)
+    monkeypatch.setattr(products, "_SHORTEST_PIECE", 8)
+    random = np.random.default_rng(0)
+    pixels, weights = random.random((11, 101, 2), np.float32), random.random((5, 3, 2, filters), np.float32)
+    maps = convolve(pixels, [bank(weights)], Operation(strides=strides, dilation=dilation)).maps
+    expected = tf.nn.conv2d(pixels[None], with_zeros(weights, dilation), strides, "SAME")
+    assert_same(maps, maps_first(expected))
+
+
 @pytest.mark.parametrize("filters", [2, 16])
 @pytest.mark.parametrize(
     "operation", [Operation(), Operation(transpose=True, strides=(2, 2)), Operation(pool=Pool("avg"))]
