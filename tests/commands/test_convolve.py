@@ -169,3 +169,35 @@ def test_a_lost_filter_sheet_is_written_again(featuremap) -> None:
     Path("out/filters.png").unlink()
     assert featuremap(*words).out.split() == ["out/filters.png"]
     assert featuremap(*words).out == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--padding", "valid", "--strides", "2,3", "--dilation", "2,1"),
+        ("--depthwise", "--activation", "relu", "--bias", "-1"),
+        ("--transpose", "--strides", "2"),
+        ("--pool", "max:3,2", "--gray", "--border", "reflect"),
+        ("--scale", "layer", "--cmap", "viridis", "--with-image"),
+        ("--scale", "percentile:2,98", "--tile", "full", "--sort", "std"),
+        ("--overlay",),
+        ("--summary", "pca"),
+        ("--separate", "--select", "1,0"),
+    ],
+    ids=" ".join,
+)
+def test_maps_too_large_for_memory_are_drawn_as_others_are(featuremap, monkeypatch, words: tuple[str, ...]) -> None:
+    kernels = ("-k", "sobel-x", "-k", "gaussian:5,1", "-k", "emboss", *words)
+    assert featuremap("convolve", "sample:china", *kernels, "--json", "-o", "held").code == 0
+    monkeypatch.setattr("featuremap_cli.commands.convolve.MOST_HELD", 0)
+    monkeypatch.setattr("featuremap_cli.convolution.bands.BAND_BYTES", 200_000)
+    ran = featuremap("convolve", "sample:china", *kernels, "--json", "-o", "banded")
+    assert ran.code == 0
+    outputs = [Path(one) for one in json.loads(ran.out)["outputs"]]
+    assert len(outputs) == (3 if "--separate" in words else 1)
+    for output in outputs:
+        banded, held = Image.open(output), Image.open(Path("held", *output.parts[1:]))
+        apart = np.abs(np.asarray(banded, int) - np.asarray(held, int))
+        assert np.count_nonzero(apart > 1) <= 1e-4 * apart.size
+        assert banded.text["Command"] == held.text["Command"]
