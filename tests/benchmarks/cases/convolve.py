@@ -1,0 +1,64 @@
+"""Two filters on one photograph, as whole processes: what a reader of a textbook would type instead."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from checks import brightness, equal_values, find_tiles
+from measurements import Finding, Report, at_least, at_most
+from photographs import CHINA
+from PIL import Image
+from workbench import Workbench, featuremap, textbook, without_scikit_learn
+
+from cases.case import Case
+
+OURS = ("convolve", "sample:china", "--force", "-o")
+
+
+def measure(bench: Workbench) -> Report:
+    """Check values and pictures, then measure."""
+    folder = bench.folder
+    bench.launch(featuremap(*OURS, folder))
+    bench.launch(textbook("convolve.py", folder, folder / "maps.npy"))
+    check(bench)
+    comparison = bench.compare(
+        "two 7x7 filters, china.jpg",
+        [
+            bench.process("featuremap", featuremap(*OURS, folder)),
+            bench.process("textbook", textbook("convolve.py", folder)),
+            bench.process("without scikit-learn", without_scikit_learn(textbook("convolve_file.py", CHINA, folder))),
+            bench.process("bare imports", [sys.executable, "-c", "import numpy, PIL.Image"]),
+        ],
+    )
+    return Report(
+        "convolve",
+        "Two filters on one photograph",
+        "`featuremap convolve sample:china` as a whole process, from the shell's prompt to written PNG files, against "
+        "the script that textbooks print: scikit-learn's sample image, `tf.nn.conv2d`, `matplotlib.pyplot.imsave`; the "
+        "same script where scikit-learn is not installed; and a Python process that only imports NumPy and Pillow. "
+        "Checked first: the maps' values are equal, and so is the brightness of the maps in the PNG files, within 2 of "
+        "255 levels.",
+        (comparison,),
+        (
+            Finding.of_ratio("textbook / featuremap", comparison.ratio("textbook", "featuremap"), at_least(12)),
+            Finding.of_ratio(
+                "without scikit-learn / featuremap", comparison.ratio("without scikit-learn", "featuremap")
+            ),
+            Finding.of_ratio("featuremap / bare imports", comparison.ratio("featuremap", "bare imports"), at_most(3)),
+        ),
+    )
+
+
+def check(bench: Workbench) -> None:
+    """Compare the maps, and the pictures that the timed commands write."""
+    sheet = brightness(Image.open(bench.folder / "china.maps.png"))
+    tiles = [brightness(Image.open(bench.folder / f"map{index}.png")) for index in range(2)]
+    find_tiles("featuremap's sheet and the textbook's pictures", sheet, tiles)
+    bench.launch(featuremap(*OURS, bench.folder / "arrays", "--arrays"))
+    ours = np.load(bench.folder / "arrays" / "china.maps.npz")["maps"]
+    theirs = np.load(bench.folder / "maps.npy")[0].transpose(2, 0, 1)
+    equal_values("featuremap's maps and the textbook's", theirs, ours, 1e-5)
+
+
+CASE = Case("convolve", "two filters on one photograph, whole processes against the textbook's script", measure)
