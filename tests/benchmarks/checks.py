@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Array = NDArray[np.float32]
 Gray = NDArray[np.uint8]
 
 LEVELS = 2
@@ -21,7 +21,7 @@ class OutputsDifferError(Exception):
     """Two contestants did not do the same work."""
 
 
-def equal_values(what: str, first: NDArray[np.generic], second: NDArray[np.generic], tolerance: float) -> None:
+def equal_values(what: str, first: NDArray[Any], second: NDArray[Any], tolerance: float) -> None:
     """Check that two arrays agree.
 
     Args:
@@ -43,12 +43,6 @@ def equal_values(what: str, first: NDArray[np.generic], second: NDArray[np.gener
 def brightness(picture: Image.Image) -> Gray:
     """Return the brightness of a gray picture, indexed or not."""
     return np.asarray(picture.convert("L"))
-
-
-def scaled(values: Array) -> Gray:
-    """Return a map (height, width) as brightness, from its own minimum to its maximum."""
-    low, high = values.min(), values.max()
-    return np.rint((values - low) / (high - low) * 255).astype(np.uint8)
 
 
 def find_tile(what: str, sheet: Gray, tile: Gray, above: int = 0) -> int:

@@ -65,6 +65,7 @@ class Partner:
     """A process that takes orders and gives reports, a line of JSON each."""
 
     def __init__(self, program: Sequence[str], settings: Mapping[str, str] | None = None) -> None:
+        self.program = program[-1]
         self.process = subprocess.Popen(
             [sys.executable, *program],
             stdin=subprocess.PIPE,
@@ -82,7 +83,7 @@ class Partner:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise ContestantFailedError(f"{self.process.args} ended with {self.process.wait()} at {order}")
+            raise ContestantFailedError(f"{self.program} ended with {self.process.wait()} at {order}")
         report: dict[str, Any] = json.loads(line)
         if "error" in report:
             raise ContestantFailedError(f"{order}: {report['error']}")
@@ -90,8 +91,9 @@ class Partner:
 
     def close(self) -> None:
         """Let the process end."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
         self.process.wait()
 
 

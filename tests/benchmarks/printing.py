@@ -49,7 +49,7 @@ class Printer:
             turns = f"{len(runs.seconds)}×"
             self.console.print(
                 Text(
-                    f"  {subject:<44} {runs.contestant:<30} {took(runs.median):>10} {span(runs.seconds):>22} "
+                    f"  {subject:<44} {runs.contestant:<34} {took(runs.median):>10} {span(runs.seconds):>22} "
                     f"{turns:>3} {peak:>10}  {beside}".rstrip()
                 )
             )

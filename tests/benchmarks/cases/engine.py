@@ -29,7 +29,7 @@ TENSORFLOW, EIGEN, TORCH, OPENCV = "TensorFlow", "TensorFlow without oneDNN (Eig
 OPENCV_MOST = 40e6
 """OpenCV's time is so many times that of one filter; beyond this many output values it is left out."""
 
-_MOST_COMPARED = 100e6
+_MOST_COMPARED = 30e6
 _TOLERANCE = 1e-4
 
 
@@ -112,7 +112,8 @@ def saved(folder: Path, contestant: InProcess, step: int) -> np.ndarray:
     """Return what a contestant computes."""
     path = folder / "maps.npy"
     contestant.worker.save(path, step)
-    return np.load(path)
+    maps: np.ndarray = np.load(path)
+    return maps
 
 
 def report(comparisons: tuple[Comparison, ...]) -> Report:

@@ -48,9 +48,7 @@ def measure(bench: Workbench) -> Report:
             Finding.of_ratio("encoder: Pillow / featuremap", encoders.ratio(PILLOW, ALL_CORES)),
             *(Finding(f"{name}, the file", size / 1e6, "MB") for name, size in sizes.items()),
         ),
-        (
-            "The encoders write the same indexed picture, featuremap's sheet. Checked first: all files hold its pixels.",
-        ),
+        ("The encoders write the same indexed picture, featuremap's sheet. Checked first: all files hold its pixels.",),
     )
 
 

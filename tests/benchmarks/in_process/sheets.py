@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -87,12 +88,12 @@ def encoder(source: str, picture: str, threads: int | None) -> Work:
         picture: the file that is written.
         threads: how many cores the encoder believes in; None for all there are.
     """
-    from featuremap_cli.drawing import png
+    from featuremap_cli.drawing.png import encode
 
     if threads is not None:
-        png.os.cpu_count = lambda: threads  # this process is the encoder's own
+        os.cpu_count = lambda: threads  # this process is the encoder's own
     image = _opened(source)
-    return Work(lambda: Path(picture).write_bytes(png.encode(image, {})))
+    return Work(lambda: Path(picture).write_bytes(encode(image, {})))
 
 
 def pillow(source: str, picture: str) -> Work:

@@ -14,7 +14,7 @@ model = keras.models.load_model(sys.argv[1], compile=False)
 convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
 recorder = keras.Model(model.inputs, [layer.output for layer in convolutions])
 photographs = sorted(Path(sys.argv[2]).glob("*.jpg"))
-BATCH = 8
+BATCH = 10
 for start in range(0, len(photographs), BATCH):
     images = [Image.open(path).resize(model.input_shape[2:0:-1]) for path in photographs[start : start + BATCH]]
     pixels = keras.applications.resnet50.preprocess_input(np.stack(images).astype(np.float32))
