@@ -18,6 +18,13 @@ from cases.networks import resnet50
 
 OURS, KERAS, KERACT = "featuremap", "Keras, nothing drawn", "Keras, keract's figures"
 _TOLERANCE = 1e-3
+ABOUT = (
+    "The outputs of all 53 convolutions of ResNet50 (random weights) for photographs of 224 x 224 pixels, as whole "
+    "processes: `featuremap activations -l all`, which writes a sheet of up to 64 maps for each layer, against a "
+    "Keras script that loads the file, predicts the same outputs and draws nothing, and a Keras script that draws "
+    "them as keract's `display_activations` does, a matplotlib figure of 8x8 for each layer. Checked first: all "
+    "values of all 53 layers are equal within a thousandth."
+)
 
 
 def measure(bench: Workbench) -> Report:
@@ -76,11 +83,7 @@ def report(single: Comparison, several: Comparison, drawn: Comparison, count: in
     return Report(
         "activations",
         "All layers of a network",
-        "The outputs of all 53 convolutions of ResNet50 (random weights) for photographs of 224 x 224 pixels, as whole "
-        "processes: `featuremap activations -l all`, which writes a sheet of up to 64 maps for each layer, against a "
-        "Keras script that loads the file, predicts the same outputs and draws nothing, and a Keras script that draws "
-        "them as keract's `display_activations` does, a matplotlib figure of 8x8 for each layer. Checked first: all "
-        "values of all 53 layers are equal within a thousandth.",
+        ABOUT,
         (single, several, drawn),
         (
             Finding.of_ratio("featuremap / Keras, which draws nothing", single.ratio(OURS, KERAS), at_most(1.25)),

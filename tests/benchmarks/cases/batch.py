@@ -2,34 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from checks import equal_values
-from measurements import Comparison, Finding, Report, Runs, Sample, at_least, at_most
+from measurements import Comparison, Finding, Report, Sample, at_least, at_most
 from photographs import filter_bank, photographs
 from workbench import Workbench, featuremap, textbook, without_scikit_learn
 
 from cases.case import Case
 
 FILTERS = 8
-LOOP = "TensorFlow, matplotlib"
+ONE, TWO, LOOP = "--jobs 1", "--jobs 2", "TensorFlow, matplotlib"
+ABOUT = (
+    "`featuremap convolve` over {number} photographs of 640 x 427 with 8 filters of 7x7, whole processes with one and "
+    "with two worker processes, against a loop that reads, convolves with TensorFlow and draws a matplotlib figure for "
+    "each photograph. Checked first: the maps are equal."
+)
+NOTES = (
+    "The loop is run over {few} photographs and scaled to {number}; its imports and its first photograph are not "
+    "counted, where featuremap's are whole processes, their start included.",
+    "The peak memory is that of the largest process.",
+)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The textbook's loop over a few photographs as a contestant over many.
+
+    Attributes:
+        bench: starts it.
+        command: prints the seconds of one photograph.
+        number: how many photographs its time is scaled to.
+    """
+
+    bench: Workbench
+    command: Sequence[str]
+    number: int
+    name: str = LOOP
+    once_where_slow: bool = False
+
+    def run(self) -> Sample:
+        """Run it over the few."""
+        return Sample(float(self.bench.launch(self.command)) * self.number)
 
 
 def measure(bench: Workbench) -> Report:
     """Check that the maps are equal, then measure rates and a repetition."""
     number, few = bench.effort.count(200, 10), bench.effort.count(12, 3)
     bank = filter_bank(bench.folder / "bank.npy", 7, FILTERS)
-    many = photographs(bench.folder / "photographs", number)
     check(bench, bank)
+    many = photographs(bench.folder / "photographs", number)
+    loop = textbook("loop.py", photographs(bench.folder / "few", few), "loop", bank)
     whole = bench.compare(
         f"{number} photographs, 8 filters",
-        [bench.process(f"--jobs {jobs}", convolving(many, bank, jobs)) for jobs in (1, 2)],
-        reference="--jobs 1",
+        [
+            *(bench.process(f"--jobs {jobs}", convolving(many, bank, jobs)) for jobs in (1, 2)),
+            Loop(bench, without_scikit_learn(loop), number),
+        ],
+        reference=ONE,
     )
-    loop = looping(bench, bank, photographs(bench.folder / "few", few), len(whole.runs[0].seconds))
     repeated, each = repetition(bench)
-    return report(number, (whole, loop, repeated), each)
+    return report(whole, repeated, each, {"number": number, "few": few})
 
 
 def convolving(many: Path, bank: Path, jobs: int) -> list[str]:
@@ -44,16 +80,6 @@ def check(bench: Workbench, bank: Path) -> None:
     bench.launch(textbook("loop.py", one, "loop", bank, maps))
     ours = np.load(next((bench.folder / "checked-maps").rglob("*.maps.npz")))["maps"]
     equal_values("featuremap's maps and the loop's", np.load(maps)[0].transpose(2, 0, 1), ours, 1e-4)
-
-
-def looping(bench: Workbench, bank: Path, few: Path, turns: int) -> Comparison:
-    """Measure the loop's seconds a photograph, imports and the first photograph not counted."""
-    command = without_scikit_learn(textbook("loop.py", few, "loop", bank))
-    with bench.printer.at_work(LOOP):
-        samples = [Sample(float(bench.launch(command))) for _ in range(turns)]
-    comparison = Comparison("one photograph of the loop", (Runs.of(LOOP, samples),))
-    bench.printer.show(comparison, "")
-    return comparison
 
 
 def repetition(bench: Workbench) -> tuple[Comparison, float]:
@@ -74,30 +100,26 @@ def repetition(bench: Workbench) -> tuple[Comparison, float]:
     return comparison, (comparison.of("all").median - comparison.of("one photograph").median) / (number - 1)
 
 
-def report(number: int, comparisons: tuple[Comparison, ...], again: float) -> Report:
+def report(whole: Comparison, repeated: Comparison, again: float, counts: dict[str, int]) -> Report:
     """Return rates, ratios and what is asked for."""
-    whole, loop, _ = comparisons
-    rates = {runs.contestant: number / runs.median for runs in whole.runs}
-    rates[LOOP] = 1 / loop.of(LOOP).median
+    rates = [
+        Finding(f"{runs.contestant}: photographs a second", counts["number"] / runs.median, "a second")
+        for runs in whole.runs
+    ]
     return Report(
         "batch",
         "A folder of photographs",
-        f"`featuremap convolve` over {number} photographs of 640 x 427 with 8 filters of 7x7, whole processes with one "
-        "and with two worker processes, against a loop that reads, convolves with TensorFlow and draws a matplotlib "
-        "figure for each photograph. Checked first: the maps are equal.",
-        comparisons,
+        ABOUT.format(**counts),
+        (whole, repeated),
         (
-            *(Finding(f"{name}: photographs a second", rate, "a second") for name, rate in rates.items()),
-            Finding.of_ratio("--jobs 1 / --jobs 2", whole.ratio("--jobs 1", "--jobs 2"), at_least(1.6)),
-            Finding("--jobs 1 against the loop", rates["--jobs 1"] / rates[LOOP]),
-            Finding("--jobs 2 against the loop", rates["--jobs 2"] / rates[LOOP], goal=at_least(10)),
+            *rates,
+            Finding.of_ratio("--jobs 1 / --jobs 2", whole.ratio(ONE, TWO), at_least(1.6)),
+            Finding.of_ratio("the loop / --jobs 1", whole.ratio(LOOP, ONE)),
+            Finding.of_ratio("the loop / --jobs 2", whole.ratio(LOOP, TWO), at_least(10)),
             Finding("a finished run repeated, an image", again * 1000, "ms", goal=at_most(1)),
         ),
-        (
-            "featuremap's rates are those of whole processes, their start included; the loop's are without imports "
-            "and its first photograph.",
-            "The peak memory is that of the largest process.",
-        ),
+        tuple(note.format(**counts) for note in NOTES),
+        reference=ONE,
     )
 
 

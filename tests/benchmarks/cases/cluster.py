@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from contestants import HERE
-from measurements import Finding, Report, at_least
+from measurements import Comparison, Finding, Report, at_least
 from photographs import filter_bank, photographs
 from workbench import Workbench, featuremap
 
@@ -21,6 +21,12 @@ def measure(bench: Workbench) -> Report:
     number, batches = bench.effort.count(400, 8), bench.effort.count(400, 10)
     bank = filter_bank(bench.folder / "bank.npy", 7, 8)
     many = photographs(bench.folder / "photographs", number)
+    comparisons = compared(bench, number, bank, many)
+    return report(number, comparisons, overhead(bench, batches))
+
+
+def compared(bench: Workbench, number: int, bank: Path, many: Path) -> tuple[Comparison, ...]:
+    """Measure both ways over a folder, and over one photograph."""
     comparisons = []
     for subject, images in ((f"{number} photographs", many), ("one photograph", many / "0000.jpg")):
         contestants = [
@@ -28,6 +34,11 @@ def measure(bench: Workbench) -> Report:
             for way, words in WAYS.items()
         ]
         comparisons.append(bench.compare(subject, contestants, reference="local runner", turns=3))
+    return tuple(comparisons)
+
+
+def report(number: int, comparisons: tuple[Comparison, ...], batch: float) -> Report:
+    """Return rates, and what is asked for."""
     whole = comparisons[0]
     rates = [Finding(f"{way}: photographs a second", number / whole.of(way).median, "a second") for way in WAYS]
     ratio = whole.ratio("local runner", "cluster")
@@ -37,11 +48,11 @@ def measure(bench: Workbench) -> Report:
         f"`featuremap convolve` over {number} photographs with 8 filters, on a Dask cluster of two processes on this "
         "machine against the local runner with two, whole processes, their starts included; and a job that does "
         "nothing, an image a batch.",
-        tuple(comparisons),
+        comparisons,
         (
             *rates,
             Finding.of_ratio("cluster against local runner", ratio, at_least(0.8)),
-            Finding("overhead of a batch", overhead(bench, batches) * 1000, "ms"),
+            Finding("overhead of a batch", batch * 1000, "ms"),
         ),
         reference="local runner",
     )

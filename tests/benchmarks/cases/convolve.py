@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 from checks import brightness, equal_values, find_tiles
-from measurements import Finding, Report, at_least, at_most
+from measurements import Comparison, Finding, Report, at_least, at_most
 from photographs import CHINA
 from PIL import Image
 from workbench import Workbench, featuremap, textbook, without_scikit_learn
@@ -14,6 +14,13 @@ from workbench import Workbench, featuremap, textbook, without_scikit_learn
 from cases.case import Case
 
 OURS = ("convolve", "sample:china", "--force", "-o")
+ABOUT = (
+    "`featuremap convolve sample:china` as a whole process, from the shell's prompt to written PNG files, against "
+    "the script that textbooks print: scikit-learn's sample image, `tf.nn.conv2d`, `matplotlib.pyplot.imsave`; the "
+    "same script where scikit-learn is not installed; and a Python process that only imports NumPy and Pillow. "
+    "Checked first: the maps' values are equal, and so is the brightness of the maps in the PNG files, within 2 of "
+    "255 levels."
+)
 
 
 def measure(bench: Workbench) -> Report:
@@ -31,23 +38,7 @@ def measure(bench: Workbench) -> Report:
             bench.process("bare imports", [sys.executable, "-c", "import numpy, PIL.Image"]),
         ],
     )
-    return Report(
-        "convolve",
-        "Two filters on one photograph",
-        "`featuremap convolve sample:china` as a whole process, from the shell's prompt to written PNG files, against "
-        "the script that textbooks print: scikit-learn's sample image, `tf.nn.conv2d`, `matplotlib.pyplot.imsave`; the "
-        "same script where scikit-learn is not installed; and a Python process that only imports NumPy and Pillow. "
-        "Checked first: the maps' values are equal, and so is the brightness of the maps in the PNG files, within 2 of "
-        "255 levels.",
-        (comparison,),
-        (
-            Finding.of_ratio("textbook / featuremap", comparison.ratio("textbook", "featuremap"), at_least(12)),
-            Finding.of_ratio(
-                "without scikit-learn / featuremap", comparison.ratio("without scikit-learn", "featuremap")
-            ),
-            Finding.of_ratio("featuremap / bare imports", comparison.ratio("featuremap", "bare imports"), at_most(3)),
-        ),
-    )
+    return report(comparison)
 
 
 def check(bench: Workbench) -> None:
@@ -59,6 +50,23 @@ def check(bench: Workbench) -> None:
     ours = np.load(bench.folder / "arrays" / "china.maps.npz")["maps"]
     theirs = np.load(bench.folder / "maps.npy")[0].transpose(2, 0, 1)
     equal_values("featuremap's maps and the textbook's", theirs, ours, 1e-5)
+
+
+def report(comparison: Comparison) -> Report:
+    """Return the ratios and what is asked for."""
+    return Report(
+        "convolve",
+        "Two filters on one photograph",
+        ABOUT,
+        (comparison,),
+        (
+            Finding.of_ratio("textbook / featuremap", comparison.ratio("textbook", "featuremap"), at_least(12)),
+            Finding.of_ratio(
+                "without scikit-learn / featuremap", comparison.ratio("without scikit-learn", "featuremap")
+            ),
+            Finding.of_ratio("featuremap / bare imports", comparison.ratio("featuremap", "bare imports"), at_most(3)),
+        ),
+    )
 
 
 CASE = Case("convolve", "two filters on one photograph, whole processes against the textbook's script", measure)

@@ -29,8 +29,31 @@ TENSORFLOW, EIGEN, TORCH, OPENCV = "TensorFlow", "TensorFlow without oneDNN (Eig
 OPENCV_MOST = 40e6
 """OpenCV's time is so many times that of one filter; beyond this many output values it is left out."""
 
+_LONG = 4e9
+"""Multiplications from which on three turns are taken: the slowest contestants take seconds."""
+
 _MOST_COMPARED = 30e6
 _TOLERANCE = 1e-4
+
+ABOUT = (
+    "One convolution of one image with random filters, compute only, SAME padding, float32: featuremap's NumPy "
+    "engine against `tf.nn.conv2d`, `torch.nn.functional.conv2d` on the CPU, and OpenCV's `filter2D` for each "
+    "channel of each filter, summed (OpenCV has no stride: with stride 2 it computes all and throws three quarters "
+    "away). Each library keeps its data in the order that it prefers. Checked first: everybody's maps are equal."
+)
+NOTES = (
+    "A geometric mean below 1 means that featuremap is faster. It writes its maps where the maps of the run "
+    "before were, as TensorFlow with oneDNN does, which keeps the memory of tensors that are gone; PyTorch, "
+    "OpenCV and TensorFlow with Eigen ask the system for memory each time, and `new memory` has featuremap do "
+    "so too.",
+    "The processor decides what is compared: where it has AVX-512 with VNNI, TensorFlow convolves with "
+    "oneDNN, elsewhere, or with `TF_ENABLE_ONEDNN_OPTS=0`, with Eigen.",
+    "OpenCV's time grows with the number of filters and nothing else, so that it is left out where the maps, "
+    f"at stride 1, would have more than {OPENCV_MOST / 1e6:.0f} million values; where it takes more than 3 s "
+    "a run, one run is counted.",
+    "A run shorter than 30 ms is repeated within its turn until they are full, after one that is not counted; "
+    "the turn's number is their median.",
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +80,11 @@ class Task:
     def values(self) -> int:
         """How many values the maps have."""
         return self.count * self.image[0] * self.image[1] // self.stride**2
+
+    @property
+    def multiplications(self) -> int:
+        """How many multiplications that takes, for one channel."""
+        return self.values * self.size**2
 
 
 def tasks(bench: Workbench) -> Iterator[Task]:
@@ -85,7 +113,8 @@ def measure(bench: Workbench) -> Report:
                 prepare(bench.folder, worker, function, task, more)
                 contestants.append(InProcess(name, worker, once_where_slow=name == OPENCV))
         check(bench.folder, task, contestants)
-        comparisons.append(bench.compare(str(task), contestants))
+        turns = 3 if task.multiplications > _LONG else None
+        comparisons.append(bench.compare(str(task), contestants, turns=turns))
     return report(tuple(comparisons))
 
 
@@ -123,24 +152,10 @@ def report(comparisons: tuple[Comparison, ...]) -> Report:
     return Report(
         "engine",
         "The engine",
-        "One convolution of one image with random filters, compute only, SAME padding, float32: featuremap's NumPy "
-        "engine against `tf.nn.conv2d`, `torch.nn.functional.conv2d` on the CPU, and OpenCV's `filter2D` for each "
-        "channel of each filter, summed (OpenCV has no stride: with stride 2 it computes all and throws three quarters "
-        "away). Each library keeps its data in the order that it prefers. Checked first: everybody's maps are equal.",
+        ABOUT,
         comparisons,
         tuple(findings),
-        (
-            "featuremap writes its maps where the maps of the run before were, the others ask for memory each time; "
-            "the column `new memory` has featuremap do so too. A geometric mean below 1 means that featuremap is "
-            "faster.",
-            "The processor decides what is compared: where it has AVX-512 with VNNI, TensorFlow convolves with "
-            "oneDNN, elsewhere, or with `TF_ENABLE_ONEDNN_OPTS=0`, with Eigen.",
-            "OpenCV's time grows with the number of filters and nothing else, so that it is left out where the maps, "
-            f"at stride 1, would have more than {OPENCV_MOST / 1e6:.0f} million values; where it takes more than 3 s "
-            "a run, one run is counted.",
-            "A run shorter than 30 ms is repeated within its turn until they are full, after one that is not counted; "
-            "the turn's number is their median.",
-        ),
+        NOTES,
         reference=OURS,
         wide=True,
     )

@@ -16,6 +16,13 @@ IMAGES = (1, 20, 200, 1000)
 OURS = "featuremap"
 MEMORY_GOAL = at_most(1500)
 
+ABOUT = (
+    "Whole `featuremap convolve` processes, with one number changed at a time: the size of the image (a JPEG of so "
+    "many megapixels, 16 filters of 7x7), the number of filters (7x7, on 640 x 427; a sheet shows the first 64), "
+    "and the number of images (160 x 107, two filters of 7x7). Through each series goes the straight line with the "
+    "least squares; its deviation is the largest distance of a point from it, as a part of the line's value there."
+)
+
 Point = tuple[float, Comparison]
 
 
@@ -33,14 +40,10 @@ def measure(bench: Workbench) -> Report:
     return Report(
         "growth",
         "Growth",
-        "Whole `featuremap convolve` processes, with one number changed at a time: the size of the image (a JPEG of so "
-        "many megapixels, 16 filters of 7x7), the number of filters (7x7, on 640 x 427; a sheet shows the first 64), "
-        "and the number of images (160 x 107, two filters of 7x7). Through each series goes the straight line with the "
-        "least squares; its deviation is the largest distance of a point from it, as a part of the line's value there.",
+        ABOUT,
         tuple(comparison for _, comparison in (*size, *filters, *images)),
         tuple(findings),
         ("From 8 images on two processes share the work; the peak memory is that of the largest process.",),
-        wide=False,
     )
 
 

@@ -15,6 +15,14 @@ from cases.case import Case
 
 MAPS = 64
 _SHEETS = "in_process.sheets"
+ABOUT = (
+    "64 maps of 427 x 640 values, scaled each by itself, tiled and written as a PNG file, in a process that has "
+    "everything loaded: featuremap's sheet with every pixel of every map (17.5 megapixels, `--tile full`), against "
+    "the 8x8 matplotlib figure that tutorials draw (1.8 megapixels), with each map's index and range as its title "
+    "and without any words, and against the bare grid of torchvision's `make_grid` and `save_image` (17.6 "
+    "megapixels). Checked first: the tiles of featuremap's sheet and of that grid are equally bright, within 2 of "
+    "255 levels."
+)
 ALL_CORES, ONE_THREAD, PILLOW = (
     "featuremap's encoder, all cores",
     "featuremap's encoder, one thread",
@@ -28,28 +36,7 @@ def measure(bench: Workbench) -> Report:
     np.save(maps, feature_maps())
     sheets, ours = drawing(bench, maps)
     encoders, sizes = encoding(bench, ours)
-    return Report(
-        "sheet",
-        "A sheet of 64 maps",
-        "64 maps of 427 x 640 values, scaled each by itself, tiled and written as a PNG file, in a process that has "
-        "everything loaded: featuremap's sheet with every pixel of every map (17.5 megapixels, `--tile full`), against "
-        "the 8x8 matplotlib figure that tutorials draw (1.8 megapixels), with each map's index and range as its title "
-        "and without any words, and against the bare grid of torchvision's `make_grid` and `save_image` (17.6 "
-        "megapixels). Checked first: the tiles of featuremap's sheet and of that grid are equally bright, within 2 of "
-        "255 levels.",
-        (sheets, encoders),
-        (
-            Finding.of_ratio("matplotlib / featuremap", sheets.ratio("matplotlib", "featuremap"), at_least(8)),
-            Finding.of_ratio(
-                "matplotlib without words / featuremap", sheets.ratio("matplotlib, no words", "featuremap")
-            ),
-            Finding.of_ratio("torchvision's grid / featuremap", sheets.ratio("torchvision's grid", "featuremap")),
-            Finding.of_ratio("encoder: one thread / all cores", encoders.ratio(ONE_THREAD, ALL_CORES)),
-            Finding.of_ratio("encoder: Pillow / featuremap", encoders.ratio(PILLOW, ALL_CORES)),
-            *(Finding(f"{name}, the file", size / 1e6, "MB") for name, size in sizes.items()),
-        ),
-        ("The encoders write the same indexed picture, featuremap's sheet. Checked first: all files hold its pixels.",),
-    )
+    return report(sheets, encoders, sizes)
 
 
 def feature_maps() -> np.ndarray:
@@ -111,6 +98,27 @@ def encoding(bench: Workbench, source: Path) -> tuple[Comparison, dict[str, int]
     comparison = bench.compare("encoding that sheet", contestants, reference=ALL_CORES)
     sizes = {name: path.stat().st_size for name, path in paths.items() if name != ONE_THREAD}
     return comparison, sizes
+
+
+def report(sheets: Comparison, encoders: Comparison, sizes: dict[str, int]) -> Report:
+    """Return the ratios, what is asked for, and the sizes of the files."""
+    return Report(
+        "sheet",
+        "A sheet of 64 maps",
+        ABOUT,
+        (sheets, encoders),
+        (
+            Finding.of_ratio("matplotlib / featuremap", sheets.ratio("matplotlib", "featuremap"), at_least(8)),
+            Finding.of_ratio(
+                "matplotlib without words / featuremap", sheets.ratio("matplotlib, no words", "featuremap")
+            ),
+            Finding.of_ratio("torchvision's grid / featuremap", sheets.ratio("torchvision's grid", "featuremap")),
+            Finding.of_ratio("encoder: one thread / all cores", encoders.ratio(ONE_THREAD, ALL_CORES)),
+            Finding.of_ratio("encoder: Pillow / featuremap", encoders.ratio(PILLOW, ALL_CORES)),
+            *(Finding(f"{name}, the file", size / 1e6, "MB") for name, size in sizes.items()),
+        ),
+        ("The encoders write the same indexed picture, featuremap's sheet. Checked first: all files hold its pixels.",),
+    )
 
 
 CASE = Case("sheet", "64 large maps as one PNG file, against matplotlib and torchvision's grid; PNG encoders", measure)
