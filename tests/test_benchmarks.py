@@ -62,14 +62,24 @@ def a_record(*reports: Any) -> Any:
     return records.Record("2026-01-31", {"processor": "Example", "cores": "2"}, {"Python": "3.13.1"}, reports)
 
 
+def compared(first: list[float], second: list[float]) -> Any:
+    return records.Comparison("x", (records.Runs("A", tuple(first)), records.Runs("B", tuple(second))))
+
+
 def test_a_ratio_is_the_median_of_the_ratios_of_each_turn() -> None:
-    assert records.ratio([2.0, 4.0, 9.0], [1.0, 2.0, 3.0]) == records.Ratio(2.0, 2.0, 3.0)
+    assert compared([2.0, 4.0, 9.0], [1.0, 2.0, 3.0]).ratio("A", "B") == records.Ratio(2.0, 2.0, 3.0)
     # The medians alone, 4 / 2, would hide that the second contestant was never twice as fast.
-    assert records.ratio([3.0, 4.0, 5.0], [1.0, 4.0, 2.0]) == records.Ratio(2.5, 1.0, 3.0)
+    assert compared([3.0, 4.0, 5.0], [1.0, 4.0, 2.0]).ratio("A", "B") == records.Ratio(2.5, 1.0, 3.0)
 
 
 def test_a_turn_that_only_one_contestant_has_is_left_out() -> None:
-    assert records.ratio([6.0], [2.0, 1.0, 1.0]) == records.Ratio(3.0, 3.0, 3.0)
+    assert compared([6.0], [2.0, 1.0, 1.0]).ratio("A", "B") == records.Ratio(3.0, 3.0, 3.0)
+
+
+def test_a_geometric_mean_has_the_range_of_its_turns() -> None:
+    # By hand: the roots of 2 x 8, 8 x 8 and 0.5 x 8.
+    mean = records.geometric_mean([[2.0, 8.0, 0.5], [8.0]])
+    assert (mean.value, mean.low, mean.high) == pytest.approx((4.0, 2.0, 8.0))
 
 
 def test_runs_have_a_median_and_a_peak() -> None:
@@ -97,7 +107,14 @@ def test_a_line_through_points() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.00123, "1.23 ms"), (0.0456, "45.60 ms"), (0.25, "250 ms"), (1.234, "1.23 s"), (1234.5, "1,234 s")],
+    [
+        (0.00123, "1.23 ms"),
+        (0.0456, "45.6 ms"),
+        (12.34, "12.3 s"),
+        (0.25, "250 ms"),
+        (1.234, "1.23 s"),
+        (1234.5, "1,234 s"),
+    ],
 )
 def test_seconds_as_text(seconds: float, text: str) -> None:
     assert amounts.took(seconds) == text
@@ -239,7 +256,7 @@ def test_the_page_says_what_was_found() -> None:
         "`python tests/benchmarks convolve`: What was done.",
         "|  | contestant | median | range | runs | peak memory | times featuremap's |",
         "| two filters | featuremap | 2.00 s | 2.00 to 2.50 s | 3 | 56 MB |  |",
-        "|  | textbook | 30.00 s | 20.00 to 30.00 s | 3 | 700 MB | 12.0 (10.0 to 15.0) |",
+        "|  | textbook | 30.0 s | 20.0 to 30.0 s | 3 | 700 MB | 12.0 (10.0 to 15.0) |",
         "- textbook / featuremap: **12.0** (10.0 to 15.0); at least 12 is asked for: met",
         "- a photograph: **1.25 ms**; at most 1 is asked for: missed",
         "- rate: **20.0 a second**",
@@ -254,7 +271,7 @@ def test_a_wide_table_has_a_column_a_contestant() -> None:
     alone = records.Comparison("four filters", (records.Runs("featuremap", (0.5,)),))
     text = page.page(a_record(replace(a_report(), comparisons=(first, alone), wide=True)))
     assert "|  | featuremap | textbook | runs |" in text
-    assert "| two filters | 2.00 s | 30.00 s (×12.0) | 3 |" in text
+    assert "| two filters | 2.00 s | 30.0 s (×12.0) | 3 |" in text
     assert "| four filters | 500 ms | — | 1 |" in text
 
 

@@ -31,7 +31,7 @@ FAULT, USAGE, MISSING = 1, 2, 6
 
 def main() -> int:
     """Do what the command line asks for and return the exit code."""
-    options = parser().parse_args()
+    options = read_command_line()
     if options.list:
         for case in ALL:
             print(f"{case.name:12} {case.summary}")
@@ -56,8 +56,8 @@ def main() -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line."""
+def read_command_line() -> argparse.Namespace:
+    """Return the options; the process ends with 2 where they cannot be used."""
     result = argparse.ArgumentParser(prog="python tests/benchmarks", description=(__doc__ or "").partition("\n")[0])
     names = [case.name for case in ALL]
     result.add_argument("cases", nargs="*", metavar="CASE", help=f"only these, of {', '.join(names)}", type=case_name)
@@ -68,7 +68,10 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--list", action="store_true", help="say what the cases are")
     result.add_argument("--compare", action="store_true", help="set each ratio beside the one in docs/benchmarks.json")
     result.add_argument("--write", action="store_true", help="write the page, whichever cases are run")
-    return result
+    options = result.parse_args()
+    if options.quick and options.write:
+        result.error("--quick measures nothing worth writing: leave out --write")
+    return options
 
 
 def case_name(word: str) -> str:

@@ -8,12 +8,9 @@ from measurements import Finding, Ratio
 
 
 def took(seconds: float) -> str:
-    """Seconds, or milliseconds below one: `1.23 s`, `45.6 ms`."""
-    if seconds >= 100:
-        return f"{seconds:,.0f} s"
-    if seconds >= 1:
-        return f"{seconds:.2f} s"
-    return f"{seconds * 1000:.0f} ms" if seconds >= 0.1 else f"{seconds * 1000:.2f} ms"
+    """Seconds, or milliseconds below one, with three digits that count: `1.23 s`, `45.6 ms`."""
+    value, unit = (seconds, "s") if seconds >= 1 else (seconds * 1000, "ms")
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
 
 
 def span(seconds: Sequence[float]) -> str:

@@ -55,6 +55,11 @@ class Ratio:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, turns: Sequence[float]) -> Ratio:
+        """Return what the ratios of all turns come to."""
+        return cls(statistics.median(turns), min(turns), max(turns))
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -72,15 +77,22 @@ class Comparison:
         """Return one contestant's runs."""
         return next(runs for runs in self.runs if runs.contestant == contestant)
 
+    def ratios(self, over: str, under: str) -> list[float]:
+        """Return the ratio of two contestants' seconds in each turn; one that only one of them has is left out."""
+        pairs = zip(self.of(over).seconds, self.of(under).seconds, strict=False)
+        return [first / second for first, second in pairs]
+
     def ratio(self, over: str, under: str) -> Ratio:
-        """Return the ratio of two contestants' seconds, from pairs of runs of the same turn."""
-        return ratio(self.of(over).seconds, self.of(under).seconds)
+        """Return the ratio of two contestants' seconds over all turns."""
+        return Ratio.of(self.ratios(over, under))
 
 
-def ratio(over: Sequence[float], under: Sequence[float]) -> Ratio:
-    """Return the ratio of paired numbers; a turn that only one of them has is left out."""
-    pairs = [first / second for first, second in zip(over, under, strict=False)]
-    return Ratio(statistics.median(pairs), min(pairs), max(pairs))
+def geometric_mean(ratios: Sequence[Sequence[float]]) -> Ratio:
+    """Return the geometric mean of ratios, turn by turn; where one was measured in fewer turns, these count again."""
+    turns = max(map(len, ratios))
+    return Ratio.of(
+        [statistics.geometric_mean(of_one[turn % len(of_one)] for of_one in ratios) for turn in range(turns)]
+    )
 
 
 @dataclass(frozen=True)

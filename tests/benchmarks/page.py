@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from amounts import number, of_unit, share, span, took
@@ -29,9 +30,12 @@ _HOW = """## How it was measured
 - Libraries that are timed in a process with everything loaded live in a process each, since their thread pools would
   disturb each other. Every library runs with its own default number of threads.
 - Peak memory is that of whole processes, from the kernel's account.
-- These variables are taken out of every contestant's environment: {taken_out}. The first two hold OpenBLAS, with which
-  NumPy multiplies, to the instructions of older processors on machines where they are set.
 """
+
+_TAKEN_OUT = (
+    "These variables are taken out of every contestant's environment: {names}. The first two hold OpenBLAS, with which "
+    "NumPy multiplies, to the instructions of older processors on machines where they are set."
+)
 
 
 def page(record: Record) -> str:
@@ -41,7 +45,8 @@ def page(record: Record) -> str:
 
 
 def _how() -> str:
-    return _HOW.format(taken_out=", ".join(f"`{name}`" for name in TAKEN_OUT))
+    names = ", ".join(f"`{name}`" for name in TAKEN_OUT)
+    return f"{_HOW}{_wrapped(_TAKEN_OUT.format(names=names), '- ')}\n"
 
 
 def _overview(reports: Sequence[Report]) -> str:
@@ -69,13 +74,14 @@ def _machine(record: Record) -> str:
 
 
 def _section(report: Report) -> str:
-    lines = [f"## {report.title}", "", f"`python tests/benchmarks {report.case}`: {report.about}", ""]
+    about = _wrapped(f"`python tests/benchmarks {report.case}`: {report.about}")
+    lines = [f"## {report.title}", "", about, ""]
     table = _wide(report) if report.wide else _long(report)
     if report.comparisons:
         lines += [*table, ""]
     lines += [_finding_line(finding) for finding in report.findings]
     lines += [""] if report.findings else []
-    lines += [line for note in report.notes for line in (note, "")]
+    lines += [line for note in report.notes for line in (_wrapped(note), "")]
     return "\n".join(lines)
 
 
@@ -148,6 +154,18 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table; columns of numbers keep to the left, as the rest of these pages."""
     line = "|" + "---|" * len(head)
     return [f"| {' | '.join(head)} |", line, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _wrapped(text: str, mark: str = "") -> str:
+    """Prose in lines of 120 characters, as the rest of these pages."""
+    return textwrap.fill(
+        text,
+        120,
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _anchor(title: str) -> str:

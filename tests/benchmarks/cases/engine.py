@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from checks import equal_values
 from contestants import InProcess, Worker
-from measurements import Comparison, Finding, Report, at_most
+from measurements import Comparison, Finding, Report, at_most, geometric_mean
 from photographs import filter_bank, pixels
 from workbench import Workbench
 
@@ -147,8 +146,7 @@ def saved(folder: Path, contestant: InProcess, step: int) -> np.ndarray:
 
 def report(comparisons: tuple[Comparison, ...]) -> Report:
     """Return the geometric means, and what is asked for."""
-    findings = [*against(comparisons, TENSORFLOW, True), *against(comparisons, EIGEN, True)]
-    findings += [*against(comparisons, TORCH, False), *against(comparisons, OPENCV, False)]
+    findings = [finding for peer in (TENSORFLOW, EIGEN, TORCH, OPENCV) for finding in against(comparisons, peer)]
     return Report(
         "engine",
         "The engine",
@@ -161,16 +159,16 @@ def report(comparisons: tuple[Comparison, ...]) -> Report:
     )
 
 
-def against(comparisons: tuple[Comparison, ...], peer: str, goals: bool) -> Iterator[Finding]:
-    """Yield the geometric mean and the largest of featuremap's seconds over a peer's."""
+def against(comparisons: tuple[Comparison, ...], peer: str) -> Iterator[Finding]:
+    """Yield the geometric mean and the largest of featuremap's seconds over a peer's; goals are for TensorFlow."""
     both = [each for each in comparisons if any(runs.contestant == peer for runs in each.runs)]
     for name in (OURS, FRESH):
-        ratios = [each.ratio(name, peer).value for each in both]
-        mean, worst = statistics.geometric_mean(ratios), max(ratios)
-        asked = goals and name == OURS
+        asked = peer == TENSORFLOW and name == OURS
         label = f"{name} / {peer}, {len(both)} tasks"
-        yield Finding(f"{label}, geometric mean", mean, goal=MEAN_GOAL if asked else None)
-        yield Finding(f"{label}, largest", worst, goal=WORST_GOAL if asked else None)
+        mean = geometric_mean([each.ratios(name, peer) for each in both])
+        yield Finding.of_ratio(f"{label}, geometric mean", mean, MEAN_GOAL if asked else None)
+        worst = max((each.ratio(name, peer) for each in both), key=lambda ratio: ratio.value)
+        yield Finding.of_ratio(f"{label}, largest", worst, WORST_GOAL if asked else None)
 
 
 CASE = Case("engine", "one convolution, compute only, against TensorFlow, PyTorch and OpenCV", measure)
