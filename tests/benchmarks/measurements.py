@@ -32,9 +32,9 @@ class Runs:
 
     @classmethod
     def of(cls, contestant: str, samples: Sequence[Sample]) -> Runs:
-        """Collect the samples of one contestant."""
-        peaks = tuple(sample.megabytes for sample in samples if sample.megabytes is not None)
-        return cls(contestant, tuple(sample.seconds for sample in samples), peaks)
+        """Collect the samples of one contestant, with the digits that a clock has."""
+        peaks = tuple(round(sample.megabytes, 1) for sample in samples if sample.megabytes is not None)
+        return cls(contestant, tuple(round(sample.seconds, 7) for sample in samples), peaks)
 
     @property
     def median(self) -> float:

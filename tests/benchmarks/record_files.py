@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +25,14 @@ def write(record: Record, folder: Path) -> tuple[Path, Path]:
     """Write the page and the raw numbers beside it, and return where."""
     text, raw = folder / "benchmarks.md", folder / "benchmarks.json"
     text.write_text(page(record), encoding="utf-8")
-    raw.write_text(json.dumps(record.as_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    raw.write_text(_json(record) + "\n", encoding="utf-8")
     return text, raw
+
+
+def _json(record: Record) -> str:
+    """The record as JSON, the numbers of one contestant on one line."""
+    text = json.dumps(record.as_json(), indent=1, ensure_ascii=False)
+    return re.sub(r"\[\s+([-+.\de,\s]+?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
 
 
 def joined(new: Record, old: Record | None, order: list[str]) -> Record:

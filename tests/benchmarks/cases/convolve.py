@@ -14,6 +14,7 @@ from workbench import Workbench, featuremap, textbook, without_scikit_learn
 from cases.case import Case
 
 OURS = ("convolve", "sample:china", "--force", "-o")
+TEXTBOOK, WITHOUT, IMPORTS = "textbook", "without scikit-learn", "bare imports"
 ABOUT = (
     "`featuremap convolve sample:china` as a whole process, from the shell's prompt to written PNG files, against "
     "the script that textbooks print: scikit-learn's sample image, `tf.nn.conv2d`, `matplotlib.pyplot.imsave`; the "
@@ -26,30 +27,40 @@ ABOUT = (
 def measure(bench: Workbench) -> Report:
     """Check values and pictures, then measure."""
     folder = bench.folder
-    bench.launch(featuremap(*OURS, folder))
-    bench.launch(textbook("convolve.py", folder, folder / "maps.npy"))
-    check(bench)
+    ours = featuremap(*OURS, folder)
+    textbooks = {
+        TEXTBOOK: textbook("convolve.py", folder),
+        WITHOUT: without_scikit_learn(textbook("convolve_file.py", CHINA, folder)),
+    }
+    check(bench, ours, textbooks)
     comparison = bench.compare(
         "two 7x7 filters, china.jpg",
         [
-            bench.process("featuremap", featuremap(*OURS, folder)),
-            bench.process("textbook", textbook("convolve.py", folder)),
-            bench.process("without scikit-learn", without_scikit_learn(textbook("convolve_file.py", CHINA, folder))),
-            bench.process("bare imports", [sys.executable, "-c", "import numpy, PIL.Image"]),
+            bench.process("featuremap", ours),
+            *(bench.process(name, command) for name, command in textbooks.items()),
+            bench.process(IMPORTS, [sys.executable, "-c", "import numpy, PIL.Image"]),
         ],
     )
     return report(comparison)
 
 
-def check(bench: Workbench) -> None:
-    """Compare the maps, and the pictures that the timed commands write."""
+def check(bench: Workbench, ours: list[str], textbooks: dict[str, list[str]]) -> None:
+    """Compare the pictures that the timed commands write, and the maps."""
+    bench.launch(ours)
     sheet = brightness(Image.open(bench.folder / "china.maps.png"))
-    tiles = [brightness(Image.open(bench.folder / f"map{index}.png")) for index in range(2)]
-    find_tiles("featuremap's sheet and the textbook's pictures", sheet, tiles)
+    for name, command in textbooks.items():
+        bench.launch(command)
+        pictures = [bench.folder / f"map{index}.png" for index in range(2)]
+        find_tiles(
+            f"featuremap's sheet and the pictures of {name}", sheet, [brightness(Image.open(p)) for p in pictures]
+        )
+        for picture in pictures:
+            picture.unlink()
     bench.launch(featuremap(*OURS, bench.folder / "arrays", "--arrays"))
-    ours = np.load(bench.folder / "arrays" / "china.maps.npz")["maps"]
+    bench.launch([*textbooks[TEXTBOOK], str(bench.folder / "maps.npy")])
+    maps = np.load(bench.folder / "arrays" / "china.maps.npz")["maps"]
     theirs = np.load(bench.folder / "maps.npy")[0].transpose(2, 0, 1)
-    equal_values("featuremap's maps and the textbook's", theirs, ours, 1e-5)
+    equal_values("featuremap's maps and the textbook's", theirs, maps, 1e-5)
 
 
 def report(comparison: Comparison) -> Report:
@@ -60,11 +71,9 @@ def report(comparison: Comparison) -> Report:
         ABOUT,
         (comparison,),
         (
-            Finding.of_ratio("textbook / featuremap", comparison.ratio("textbook", "featuremap"), at_least(12)),
-            Finding.of_ratio(
-                "without scikit-learn / featuremap", comparison.ratio("without scikit-learn", "featuremap")
-            ),
-            Finding.of_ratio("featuremap / bare imports", comparison.ratio("featuremap", "bare imports"), at_most(3)),
+            Finding.of_ratio("textbook / featuremap", comparison.ratio(TEXTBOOK, "featuremap"), at_least(12)),
+            Finding.of_ratio("without scikit-learn / featuremap", comparison.ratio(WITHOUT, "featuremap")),
+            Finding.of_ratio("featuremap / bare imports", comparison.ratio("featuremap", IMPORTS), at_most(3)),
         ),
     )
 
