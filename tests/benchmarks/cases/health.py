@@ -30,9 +30,9 @@ def measure(bench: Workbench) -> Report:
         "health",
         "A network's health",
         f"`featuremap health` with AlexNet over {count} photographs of 224 x 224 pixels as a whole process, against a "
-        "script that predicts with Keras and computes mean, deviation, zeros and dead filters of each layer with NumPy. "
-        "featuremap computes four kinds of sparseness, saturated and similar filters besides, and draws a figure. "
-        "Checked first: the numbers that both compute are equal.",
+        "script that predicts with Keras and computes mean, deviation, zeros and dead filters of each layer with "
+        "NumPy. featuremap computes four kinds of sparseness, saturated and similar filters besides, and draws a "
+        "figure. Checked first: the numbers that both compute are equal.",
         (comparison,),
         (Finding.of_ratio("Keras / featuremap", comparison.ratio("Keras, NumPy", "featuremap")),),
     )
