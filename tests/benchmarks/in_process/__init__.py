@@ -1,0 +1,1 @@
+"""What runs in workers: nothing here imports two libraries that are compared."""
