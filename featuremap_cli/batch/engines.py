@@ -96,3 +96,8 @@ def do_tasks(session: Session, tasks: Sequence[Task], folder: OutputFolder) -> l
     for image in computed:
         finished.append(stages.write(session, image, folder))
     return finished
+
+
+def tasks_ahead(batch_size: int) -> int:
+    """How many tasks one pipeline should have: a batch being read, one being computed, and one image at each end."""
+    return 2 * batch_size + 2

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from featuremap_cli.batch import stages
 from featuremap_cli.batch.belt import Belt, StoppedError
+from featuremap_cli.batch.engines import tasks_ahead
 from featuremap_cli.batch.job import Failure, Finished, Job, Session, Task
 from featuremap_cli.batch.outputs import OutputFolder
 from featuremap_cli.batch.stages import Underway, failure_of
@@ -166,11 +167,6 @@ class Overlapped:
                 self._fatal = message
         self._unfinished -= len(finished)
         return finished
-
-
-def tasks_ahead(batch_size: int) -> int:
-    """How many tasks one pipeline should have: a batch being read, one being computed, and one image at each end."""
-    return 2 * batch_size + 2
 
 
 def take(messages: SimpleQueue[Item], seconds: float) -> Item | None:

@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import IO
 
+from featuremap_cli.batch.engines import tasks_ahead
 from featuremap_cli.batch.interruption import signals_blocked
 from featuremap_cli.batch.job import Failure, Finished, Job, Task
 from featuremap_cli.batch.outputs import OutputFolder
-from featuremap_cli.batch.pipeline import WAIT_SECONDS, Fatal, Message, take, tasks_ahead
+from featuremap_cli.batch.pipeline import WAIT_SECONDS, Fatal, Message, take
 from featuremap_cli.batch.worker import Ready, receive, send_bytes
 from featuremap_cli.errors import ExitCode, FeaturemapError
 

@@ -1,16 +1,21 @@
-"""Which engine a run gets: worker processes take 0.3 s to start, which a few small images do not pay back."""
+"""Which engine a run gets: worker processes take half a second to start, which quick images do not soon pay back."""
 
 from __future__ import annotations
 
+import time
+
 from featuremap_cli.batch.cluster_settings import Cluster
-from featuremap_cli.batch.engines import Engine, OneByOne
+from featuremap_cli.batch.engines import Engine, OneByOne, tasks_ahead
 from featuremap_cli.batch.fingerprint import size_of_image
 from featuremap_cli.batch.job import Finished, Job, Task
 from featuremap_cli.batch.outputs import OutputFolder
 
-# On 2 cores, eight photographs of 200 KB take as long with worker processes, their start included, as without.
-_FEW_IMAGES = 8
-_FEW_BYTES = 1_500_000
+# How long an image takes is known only when one has been done. A run begins here, and goes on in worker processes once
+# it has taken as long as those take to start: so it is never much longer than the better of the two ways.
+_SECONDS_HERE = 0.4
+# Several files of this size together are many megapixels, and a network is not to be loaded here and in workers too.
+_MANY_BYTES = 6_000_000
+_FEW_IMAGES_OF_A_NETWORK = 8
 
 
 def engine_for(job: Job, folder: OutputFolder, jobs: int, cluster: Cluster | None = None) -> Engine:
@@ -32,51 +37,62 @@ def engine_for(job: Job, folder: OutputFolder, jobs: int, cluster: Cluster | Non
 
 
 class WorkersWhenWorthIt:
-    """Keeps the first tasks; starts worker processes once they are many or large, and else does them here."""
+    """Does the first tasks here; starts worker processes once that has taken long, or will."""
 
     def __init__(self, job: Job, folder: OutputFolder, jobs: int) -> None:
         self._job, self._folder, self._jobs = job, folder, jobs
-        self._first: list[Task] = []
-        self._bytes = 0
+        self._first: list[tuple[Task, int]] = []
+        self._seconds = 0.0
         self._here = OneByOne(job, folder)
         self._pool: Engine | None = None
 
     def is_full(self) -> bool:
-        """Whether the workers are busy."""
-        return self._pool is not None and self._pool.is_full()
+        """Whether the workers have enough to do, or would have."""
+        if self._pool is not None:
+            return self._pool.is_full()
+        return not self._job.overlaps and len(self._first) >= self._jobs * tasks_ahead(self._job.batch_size)
 
     def submit(self, task: Task) -> None:
         """Keep the task, or give it to the workers."""
         if self._pool is not None:
             self._pool.submit(task)
             return
-        self._first.append(task)
-        self._bytes += size_of_image(task.location.path)
-        if len(self._first) >= _FEW_IMAGES or (len(self._first) > 1 and self._bytes >= _FEW_BYTES):
-            self._pool = self._start_pool()
+        self._first.append((task, size_of_image(task.location.path)))
+        self._start_if_worth_it()
 
     def collect(self, wait: bool) -> list[Finished]:
         """What the workers have done; without workers, what is done here now."""
         if self._pool is not None:
             return self._pool.collect(wait)
         if wait and self._first:
-            task = self._first.pop(0)
-            self._here.submit(task)
+            self._here.submit(self._first.pop(0)[0])
             # A network's batch is gathered while there are tasks.
             while self._first and not self._here.is_full():
-                self._here.submit(self._first.pop(0))
-        return self._here.collect(wait)
+                self._here.submit(self._first.pop(0)[0])
+        begin = time.monotonic()
+        finished = self._here.collect(wait)
+        self._seconds += time.monotonic() - begin
+        self._start_if_worth_it()
+        return finished
 
     def close(self) -> list[Finished]:
         """End the workers."""
         return self._here.close() + (self._pool.close() if self._pool is not None else [])
+
+    def _start_if_worth_it(self) -> None:
+        if not self._first:
+            return
+        waiting = len(self._first)
+        takes_long = waiting >= _FEW_IMAGES_OF_A_NETWORK if self._job.overlaps else self._seconds >= _SECONDS_HERE
+        if takes_long or (waiting > 1 and sum(size for _, size in self._first) >= _MANY_BYTES):
+            self._pool = self._start_pool()
 
     def _start_pool(self) -> Engine:
         # A single image is done without importing what this imports.
         from featuremap_cli.batch.pool import Pool
 
         pool = Pool(self._job, self._folder, self._jobs)
-        for task in self._first:
+        for task, _ in self._first:
             pool.submit(task)
         self._first.clear()
         return pool

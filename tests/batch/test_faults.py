@@ -213,7 +213,7 @@ def write_photos(folder: Path, contents: dict[str, str]) -> list[str]:
 def test_an_image_that_kills_workers_fails_and_the_rest_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "_FEW_IMAGES", 1)
+    monkeypatch.setattr(starting, "_SECONDS_HERE", 0)
     contents = {f"{n:02}.jpg": "x" for n in range(20)}
     contents |= {"03.jpg": "die", "04.jpg": f"die-once {tmp_path / 'died'}", "15.jpg": "die"}
     names = write_photos(tmp_path / "photos", contents)
@@ -230,7 +230,7 @@ def test_an_image_that_kills_workers_fails_and_the_rest_is_done(
 
 
 def test_workers_that_cannot_even_start_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting, "_FEW_IMAGES", 1)
+    monkeypatch.setattr(starting, "_SECONDS_HERE", 0)
     names = write_photos(tmp_path / "photos", {"a.jpg": "a", "b.jpg": "b"})
     settings = RunSettings(OutputFolder(str(tmp_path / "out")), jobs=2)
     with pytest.raises(FeaturemapError, match=r"worker processes do not start.*SIGKILL.*--jobs 1"):
@@ -272,12 +272,12 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path, jobs: in
 
 def test_a_single_image_starts_no_process_and_imports_nothing_for_it(tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "photos", 1)
-    command = [sys.executable, "-c", PROGRAM + MODULES, toy_jobs.__file__, photos, tmp_path / "out", "2", "0"]
+    program = [sys.executable, "-c", PROGRAM + MODULES, toy_jobs.__file__]
+    command = [*program, photos, tmp_path / "out", "2", "0", "0", "0.4"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert told[0].startswith("done")
     assert told[-1].strip() == ""
-    make_photos(tmp_path / "more", 20)
-    command[4] = tmp_path / "more"
+    command = [*program, make_photos(tmp_path / "more", 20), tmp_path / "out", "2", "0.05", "0", "0.4"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-2:] == [
         "subprocess",
         "queue",

@@ -23,7 +23,7 @@ engines = pytest.mark.parametrize(("jobs", "overlaps", "batch_size"), ENGINES)
 
 @pytest.fixture
 def always_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting, "_FEW_IMAGES", 1)
+    monkeypatch.setattr(starting, "_SECONDS_HERE", 0)
 
 
 @pytest.fixture

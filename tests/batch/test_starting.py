@@ -43,13 +43,19 @@ def test_one_job_stays_in_this_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "starts"),
-    [([10] * 7, False), ([10] * 8, True), ([5_000_000], False), ([1_000_000, 600_000], True), ([1, 1], False)],
+    ("sizes", "overlaps", "starts"),
+    [
+        ([10] * 20, False, False),
+        ([9_000_000], False, False),
+        ([5_000_000, 1_600_000], False, True),
+        ([10] * 7, True, False),
+        ([10] * 8, True, True),
+    ],
 )
-def test_workers_start_for_many_or_large_images(
-    tmp_path: Path, pools: type[RecordingPool], sizes: list[int], starts: bool
+def test_workers_start_at_once_for_large_images_and_many_of_a_network(
+    tmp_path: Path, pools: type[RecordingPool], sizes: list[int], overlaps: bool, starts: bool
 ) -> None:
-    engine = WorkersWhenWorthIt(Toy(), OutputFolder(str(tmp_path / "out")), 2)
+    engine = WorkersWhenWorthIt(Toy(overlaps=overlaps), OutputFolder(str(tmp_path / "out")), 2)
     for task in tasks(tmp_path, sizes):
         engine.submit(task)
     assert pools.started == starts
@@ -58,6 +64,21 @@ def test_workers_start_for_many_or_large_images(
         finished += collected
     assert [one.index for one in finished] == list(range(len(sizes)))
     assert engine.close() == []
+
+
+@pytest.mark.parametrize(("seconds", "done_here"), [(0.0, 12), (0.15, 3), (0.5, 1)])
+def test_workers_start_once_a_run_has_taken_long(
+    tmp_path: Path, pools: type[RecordingPool], seconds: float, done_here: int
+) -> None:
+    engine = WorkersWhenWorthIt(Toy(seconds=seconds), OutputFolder(str(tmp_path / "out")), 2)
+    for task in tasks(tmp_path, [10] * 12):
+        engine.submit(task)
+    assert engine.is_full()
+    here = 0
+    while not pools.started and engine.collect(wait=True):
+        here += 1
+    assert here == done_here
+    assert pools.started == (done_here < 12)
 
 
 def test_a_batch_is_gathered_from_few_images(tmp_path: Path, pools: type[RecordingPool]) -> None:

@@ -96,11 +96,16 @@ def locations(folder: str, names: Sequence[str]) -> list[ImageLocation]:
 
 
 def main() -> None:
-    """Run a toy over a folder: `python toy_jobs.py FOLDER OUT JOBS SECONDS [BYTES]`; prints each record's status."""
+    """Run a toy over a folder: `python toy_jobs.py FOLDER OUT JOBS SECONDS [BYTES [PATIENCE]]`; prints each status.
+
+    Workers start at once, or, as for a user, when the images took PATIENCE seconds.
+    """
+    from featuremap_cli.batch import starting
     from featuremap_cli.batch.runner import RunSettings, run
     from featuremap_cli.sources.locations import find_images
 
-    folder, out, jobs, seconds, size = [*sys.argv[1:], "0"][:5]
+    folder, out, jobs, seconds, size, patience = [*sys.argv[1:], *"00"][:6]
+    starting._SECONDS_HERE = float(patience)
     from toy_jobs import Toy as ImportableToy
 
     job = ImportableToy(seconds=float(seconds), bytes_in_memory=int(size), overlaps=jobs == "0")
