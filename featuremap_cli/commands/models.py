@@ -27,7 +27,7 @@ def load(options: NetworkOptions) -> Network:
     from featuremap_cli.networks.catalogue import load_network
 
     size = read_size(options.input_size, "--input-size") if options.input_size else None
-    return load_network(options.model, weights=options.weights, unsafe=options.unsafe, input_size=size)
+    return load_network(options.model, to_record=True, weights=options.weights, unsafe=options.unsafe, input_size=size)
 
 
 def content_digest(options: NetworkOptions) -> str:
