@@ -21,6 +21,12 @@ from featuremap_cli.convolution.threads import for_each
 UNROLLED_BYTES = 2 << 20
 """What one block of written-out pixels may take: it should stay in the processor's cache."""
 
+SHARES = 4
+"""Into how many shares for threads a layer's work is cut, at least."""
+
+TOO_LITTLE_TO_SHARE = 10_000_000
+"""Multiplications that are done before another thread has begun."""
+
 FEW_PIXELS = 1024
 """Outputs of fewer pixels are shared out among threads by filters: each then reads a part of the weights alone."""
 
@@ -37,22 +43,28 @@ def convolve(image: Float32, kernel: Float32, strides: Pair, dilation: Pair) -> 
     height, width = windows.shape[:2]
     weights = kernel.reshape(-1, kernel.shape[3])
     out = np.empty((height, width, kernel.shape[3]), np.float32)
-    if height * width <= FEW_PIXELS:
-        pixels, flat = windows.reshape(height * width, -1), out.reshape(height * width, -1)
-        for_blocks(
-            kernel.shape[3],
-            max(kernel.shape[3] // 4, 32),
-            lambda first, last: np.matmul(pixels, weights[:, first:last], out=flat[:, first:last]),
-        )
-        return out
-    rows = max(UNROLLED_BYTES // (width * len(weights) * out.itemsize), 1)
+    rows = min(max(UNROLLED_BYTES // (width * len(weights) * out.itemsize), 1), -(-height // SHARES))
+    if height * width * weights.size <= TOO_LITTLE_TO_SHARE:
+        rows = height
 
     def multiply(first: int, last: int) -> None:
         pixels = windows[first:last].reshape((last - first) * width, -1)
         np.matmul(pixels, weights, out=out[first:last].reshape(len(pixels), -1))
 
-    for_blocks(height, rows, multiply)
+    if height * width <= FEW_PIXELS:
+        _multiply_by_filters(windows.reshape(height * width, -1), weights, out.reshape(height * width, -1))
+    else:
+        for_blocks(height, rows, multiply)
     return out
+
+
+def _multiply_by_filters(pixels: Float32, weights: Float32, out: Float32) -> None:
+    """Multiply matrices, some columns of the weights at a time."""
+    filters = weights.shape[1]
+    step = filters if len(pixels) * weights.size <= TOO_LITTLE_TO_SHARE else max(filters // SHARES, 32)
+    for_blocks(
+        filters, step, lambda first, last: np.matmul(pixels, weights[:, first:last], out=out[:, first:last])
+    )
 
 
 def convolve_in_groups(image: Float32, kernel: Float32, strides: Pair, dilation: Pair, groups: int) -> Float32:
