@@ -7,7 +7,7 @@ that convolution, not the network.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from featuremap_cli.arrays import Float32
 from featuremap_cli.errors import ImageError, NetworkError
 from featuremap_cli.networks.image_input import ImageInput
 from featuremap_cli.networks.layer_entry import LayerEntry
+from featuremap_cli.networks.layer_weights import LayerWeights
 from featuremap_cli.networks.recorder import Recorder
 from featuremap_cli.networks.startup import tensorflow
 
@@ -62,6 +63,9 @@ class GraphRecorder:
         network: the network's name, for messages.
     """
 
+    compiles = True
+    knows_weights = False
+
     def __init__(
         self,
         function: Any,
@@ -74,6 +78,10 @@ class GraphRecorder:
         self._function = function
         self._enough: list[tuple[int, int]] = []
         self._pruned: dict[tuple[tuple[int, ...], bool], Any] = {}
+
+    def layer_weights(self, paths: Collection[str] | None = None) -> Iterable[LayerWeights]:
+        """See `Recorder.layer_weights`: a graph keeps no layers' weights apart."""
+        return ()
 
     def record(
         self, batch: Float32, chosen: Sequence[LayerEntry], *, before_activation: bool, compiled: bool = True

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,7 @@ class StoredMember(io.RawIOBase):
     zipfile's own reader starts again at the member's first byte to seek back, and HDF5 seeks back all the time.
     """
 
-    def __init__(self, file: BinaryIO, member: zipfile.ZipInfo) -> None:
+    def __init__(self, file: io.BufferedReader, member: zipfile.ZipInfo) -> None:
         file.seek(member.header_offset)
         signature, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
         if signature != b"PK\3\4":
@@ -143,10 +143,9 @@ class StoredMember(io.RawIOBase):
         """Fill a buffer from the position on, up to the member's end."""
         length = max(0, min(len(buffer), self._size - self._position))
         self._file.seek(self._start + self._position)
-        data = self._file.read(length)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        filled = self._file.readinto(memoryview(buffer)[:length])
+        self._position += filled
+        return filled
 
 
 def hard_link(group: Any, path: str) -> Any | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from featuremap_cli.networks.forward.saved_weights import Weights
 from featuremap_cli.networks.forward.settings import UnknownLayerError
 from featuremap_cli.networks.image_input import ImageInput
 from featuremap_cli.networks.layer_entry import LayerEntry
+from featuremap_cli.networks.layer_weights import LayerWeights
 
 
 class ForwardRecorder:
@@ -30,6 +31,9 @@ class ForwardRecorder:
     Attributes:
         entries: all its layers, in depth.
     """
+
+    compiles = False
+    knows_weights = True
 
     def __init__(self, graph: Graph, image: ImageInput, weights: Weights, network: str) -> None:
         self.entries = graph.entries()
@@ -47,6 +51,14 @@ class ForwardRecorder:
         with kept_threads(), np.errstate(all="ignore"):  # infinity and NaN are shown as they come, as TensorFlow has them
             recorded = [self._run(plan, image) for image in batch]
         return [_joined([maps[call.output] for maps in recorded]) for call in calls]
+
+    def layer_weights(self, paths: Collection[str] | None = None) -> Iterator[LayerWeights]:
+        """See `Recorder.layer_weights`; a layer's are read as it comes."""
+        for layer in self._graph.layers:
+            if layer.weights and (paths is None or layer.path in paths):
+                arrays = self._weights.read([layer])[layer.path]
+                kind = layer.class_name if layer.is_convolution else None
+                yield LayerWeights(layer.path, kind, layer.settings, dict(zip(layer.weights, arrays, strict=True)))
 
     def _run(self, plan: Plan, image: Float32) -> dict[int, Float32]:
         """One image's maps (height, width, channels), by the number of the value."""
