@@ -93,9 +93,9 @@ def _keras_file(path: Path, unsafe: bool, input_size: tuple[int, int] | None) ->
 
 def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preprocessing: str | None = None) -> Network:
     """A network from a Keras model; a preprocessing that is not given is guessed, and the guess said."""
+    from featuremap_cli.networks.keras_preprocessing import guess_model_preprocessing
     from featuremap_cli.networks.keras_recorder import KerasRecorder, keeps_channels_first, model_inputs
     from featuremap_cli.networks.network import Network
-    from featuremap_cli.networks.keras_preprocessing import guess_model_preprocessing
     from featuremap_cli.networks.resizing import resized_model
 
     channels_first = keeps_channels_first(model)

@@ -11,6 +11,7 @@ from featuremap_cli.networks.application_table import APPLICATIONS, application_
 from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.input import preprocessing_name
 
+
 def guess(names: Sequence[str], scales_inside: bool, network: str) -> tuple[str, str]:
     """The name of a preprocessing, and a line that says how it was told.
 

@@ -54,9 +54,7 @@ class LegacyH5:
         """The shapes of what `weights` gives, which is not read; None for anything but numbers."""
         return array_shapes(self._stored(layer, layers, names))
 
-    def _stored(
-        self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str]
-    ) -> list[Any] | None:
+    def _stored(self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str]) -> list[Any] | None:
         group = hard_link(self._weights, layer.names[0])
         if group is None:
             return None

@@ -100,6 +100,16 @@ def softsign(values: Float32, out: Float32) -> None:
     np.divide(values, np.abs(values) + np.float32(1), out=out)
 
 
+def tanh(values: Float32, out: Float32) -> None:
+    """The hyperbolic tangent."""
+    np.tanh(values, out=out)
+
+
+def exponential(values: Float32, out: Float32) -> None:
+    """exp(x)."""
+    np.exp(values, out=out)
+
+
 def softmax(values: Float32, out: Float32) -> None:
     """exp(x) over its sum along the last axis."""
     np.subtract(values, values.max(axis=-1, keepdims=True), out=out)
@@ -124,11 +134,11 @@ ACTIVATIONS: Mapping[str, Activation | None] = MappingProxyType(
         "hard_swish": _HARD_SILU,
         "sigmoid": sigmoid,
         "hard_sigmoid": hard_sigmoid,
-        "tanh": lambda values, out: np.tanh(values, out=out),
+        "tanh": tanh,
         "softmax": softmax,
         "softplus": softplus,
         "softsign": softsign,
-        "exponential": lambda values, out: np.exp(values, out=out),
+        "exponential": exponential,
     }
 )
 """By the names that configurations have for them; None for what leaves values alone."""

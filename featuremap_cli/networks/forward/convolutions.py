@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class Sliding:
     size: Pair
     strides: Pair
     dilation: Pair
-    padding: str
+    padding: Literal["same", "valid"]
 
     @classmethod
     def read(cls, settings: Settings, size: str = "kernel_size", *, dilates: bool = True) -> Sliding:
@@ -110,9 +111,7 @@ class Convolution(Kind):
     def run(self, inputs: Sequence[Float32], weights: Sequence[Float32], spare: bool) -> Float32:
         """See `Kind`."""
         image = self.sliding.padded(inputs[0])
-        maps = sliding.convolve_in_groups(
-            image, weights[0], self.sliding.strides, self.sliding.dilation, self.groups
-        )
+        maps = sliding.convolve_in_groups(image, weights[0], self.sliding.strides, self.sliding.dilation, self.groups)
         return with_bias(maps, weights[1:])
 
 
@@ -227,8 +226,7 @@ class Transposed(Kind):
     def _length(self, length: Size, axis: int) -> Size:
         if length is None:
             return None
-        padding = "same" if self.sliding.padding == "same" else "valid"
-        return transposed_length(length, self.sliding.size[axis], self.sliding.strides[axis], 1, padding)
+        return transposed_length(length, self.sliding.size[axis], self.sliding.strides[axis], 1, self.sliding.padding)
 
     def weights(self, inputs: Sequence[Shape]) -> dict[str, tuple[int, ...]]:
         """See `Kind`."""
@@ -238,20 +236,17 @@ class Transposed(Kind):
     def run(self, inputs: Sequence[Float32], weights: Sequence[Float32], spare: bool) -> Float32:
         """See `Kind`."""
         full = sliding.spread(inputs[0], weights[0], self.sliding.strides)
-        height, width, _ = self.output_shape([inputs[0].shape])
-        top, left = (
-            transposed_cut(
-                self.sliding.size[axis],
-                self.sliding.strides[axis],
-                1,
-                "same" if self.sliding.padding == "same" else "valid",
-            )
-            for axis in (0, 1)
-        )
-        assert height is not None and width is not None
-        missing = [max(top + height - full.shape[0], 0), max(left + width - full.shape[1], 0)]
+        rows, columns = (self._kept(inputs[0].shape[axis], axis) for axis in (0, 1))
+        # VALID of strides larger than the filter has zeros at the end that no pixel is spread over.
+        missing = [max(end - length, 0) for end, length in zip((rows[1], columns[1]), full.shape, strict=False)]
         whole = sliding.pad(full, (0, missing[0]), (0, missing[1]))
-        return with_bias(np.ascontiguousarray(whole[top : top + height, left : left + width]), weights[1:])
+        return with_bias(np.ascontiguousarray(whole[slice(*rows), slice(*columns)]), weights[1:])
+
+    def _kept(self, length: int, axis: int) -> Pair:
+        """The first of the outputs that are kept along an axis, and the end of them."""
+        size, stride, padding = self.sliding.size[axis], self.sliding.strides[axis], self.sliding.padding
+        first = transposed_cut(size, stride, 1, padding)
+        return first, first + transposed_length(length, size, stride, 1, padding)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,6 @@ class Graph:
             for index, call in enumerate(self.calls)
         )
 
-
     def shapes(self, image: Shape) -> dict[int, Shape]:
         """The shape of every value for images of a size, {number: shape}, without the batch axis.
 

@@ -48,7 +48,10 @@ class ForwardRecorder:
         calls = [self._graph.calls[entry.index] for entry in chosen]
         plan = Plan.make(self._graph, calls, before_activation)
         self._read_weights(plan)
-        with kept_threads(), np.errstate(all="ignore"):  # infinity and NaN are shown as they come, as TensorFlow has them
+        with (
+            kept_threads(),
+            np.errstate(all="ignore"),
+        ):  # infinity and NaN are shown as they come, as TensorFlow has them
             recorded = [self._run(plan, image) for image in batch]
         return [_joined([maps[call.output] for maps in recorded]) for call in calls]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from featuremap_cli.networks.forward.execution_order import execution_order
@@ -44,8 +45,8 @@ class SavedGraph:
     Attributes:
         name: of the model.
         layers: their configurations, by name, in the file's order.
-        inputs: the names of the input layers.
-        shape: of the one input, without the batch axis, and its batch size before it.
+        input_name: the name of the one input layer.
+        shape: what it takes, with the batch axis.
         calls: each call that is none of an input layer, in the order of execution, with what it is given.
         outputs: of the model.
     """
@@ -92,11 +93,11 @@ def read_graph(model: Mapping[str, Any]) -> SavedGraph:
 
 
 def _sequential(settings: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]) -> SavedGraph:
-    first, *others = layers
+    first = next(iter(layers))
     if layers[first]["class_name"] != "InputLayer":
         raise UnknownLayerError("does not begin with an input layer")
     nodes = [Node(name, 0) for name in layers]
-    calls = [(node, (Tensor(before, 0),)) for before, node in zip(nodes, nodes[1:], strict=False)]
+    calls = [(node, (Tensor(before, 0),)) for before, node in pairwise(nodes)]
     outputs = (Tensor(nodes[-1], 0),)
     return SavedGraph(settings["name"], layers, first, _input_shape(layers[first]), calls, outputs)
 

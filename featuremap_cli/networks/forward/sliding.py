@@ -62,9 +62,7 @@ def _multiply_by_filters(pixels: Float32, weights: Float32, out: Float32) -> Non
     """Multiply matrices, some columns of the weights at a time."""
     filters = weights.shape[1]
     step = filters if len(pixels) * weights.size <= TOO_LITTLE_TO_SHARE else max(filters // SHARES, 32)
-    for_blocks(
-        filters, step, lambda first, last: np.matmul(pixels, weights[:, first:last], out=out[:, first:last])
-    )
+    for_blocks(filters, step, lambda first, last: np.matmul(pixels, weights[:, first:last], out=out[:, first:last]))
 
 
 def convolve_in_groups(image: Float32, kernel: Float32, strides: Pair, dilation: Pair, groups: int) -> Float32:
@@ -141,7 +139,11 @@ def for_blocks(length: int, step: int, work: Callable[[int, int], object]) -> No
     if length <= step:
         work(0, length)
         return
-    for_each(lambda first: work(first, min(first + step, length)), range(0, length, step))
+
+    def do(first: int) -> None:
+        work(first, min(first + step, length))
+
+    for_each(do, range(0, length, step))
 
 
 def _windows(image: Float32, taps: Pair, strides: Pair, dilation: Pair) -> Float32:
