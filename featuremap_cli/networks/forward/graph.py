@@ -93,19 +93,22 @@ class Graph:
             for index, call in enumerate(self.calls)
         )
 
-    def shapes(self, image: Shape) -> dict[int, Shape]:
-        """The shape of every value for images of a size, {number: shape}, without the batch axis.
+    def first_empty(self, image: Shape) -> LayerEntry | None:
+        """The first call of which nothing is left for images of this shape, without the batch axis.
 
         Raises:
             UnknownLayerError: some layer's inputs do not fit together.
         """
         shapes = {IMAGE: image}
-        for call in self.calls:
+        for call, entry in zip(self.calls, self.entries(), strict=True):
             try:
-                shapes[call.output] = call.layer.kind.output_shape([shapes[value] for value in call.inputs])
+                shape = call.layer.kind.output_shape([shapes[value] for value in call.inputs])
             except UnknownLayerError as unknown:
-                raise UnknownLayerError(f"{call.layer.path} {unknown}") from unknown
-        return shapes
+                raise UnknownLayerError(f"{entry.path} {unknown}") from unknown
+            if any(size is not None and size < 1 for size in shape):
+                return entry
+            shapes[call.output] = shape
+        return None
 
 
 def whole_graph(model: Mapping[str, Any], input_size: tuple[int, int] | None = None) -> Graph:

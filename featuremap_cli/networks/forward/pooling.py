@@ -11,7 +11,7 @@ import numpy as np
 from featuremap_cli.arrays import Float32
 from featuremap_cli.networks.forward.convolutions import Sliding, channels_of
 from featuremap_cli.networks.forward.kind import Kind, Shape
-from featuremap_cli.networks.forward.settings import Settings, UnknownLayerError
+from featuremap_cli.networks.forward.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,6 @@ class GlobalPool(Kind):
     def output_shape(self, inputs: Sequence[Shape]) -> Shape:
         """See `Kind`."""
         channels = channels_of(inputs)
-        if any(size is not None and size < 1 for size in inputs[0]):
-            raise UnknownLayerError("pools nothing")
         return (1, 1, channels) if self.keeps_axes else (channels,)
 
     def run(self, inputs: Sequence[Float32], weights: Sequence[Float32], spare: bool) -> Float32:

@@ -91,7 +91,8 @@ class ForwardRecorder:
             for call in plan.calls
             if call.layer.weights and call.layer.path not in self._read
         }
-        self._read.update(self._weights.read(list(unread.values())))
+        if unread:
+            self._read.update(self._weights.read(list(unread.values())))
 
     def _require_room(self, height: int, width: int) -> None:
         """Refuse an image so small that some layer has no window left to look at; for networks of free size.
@@ -102,18 +103,17 @@ class ForwardRecorder:
         if self._image.height is not None and self._image.width is not None:
             return
         try:
-            shapes = self._graph.shapes((height, width, self._image.channels))
+            empty = self._graph.first_empty((height, width, self._image.channels))
         except UnknownLayerError as error:
             raise ImageError(
                 f"{self._network} cannot run on an image of {width} x {height} pixels: {error}; give another "
                 "--input-size"
             ) from error
-        for call in self._graph.calls:
-            if any(size is not None and size < 1 for size in shapes[call.output]):
-                raise ImageError(
-                    f"an image of {width} x {height} pixels is too small for {self._network}: nothing is left of it "
-                    f"at {self.entries[call.output - 1].path}; --input-size W,H enlarges it"
-                )
+        if empty is not None:
+            raise ImageError(
+                f"an image of {width} x {height} pixels is too small for {self._network}: nothing is left of it at "
+                f"{empty.path}; --input-size W,H enlarges it"
+            )
 
 
 def _activated(call: Call, output: Float32, *, in_place: bool) -> Float32:

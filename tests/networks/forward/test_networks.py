@@ -198,7 +198,8 @@ def test_weights_are_told_as_of_the_network_that_keras_loads(tmp_path: Path, end
 def shares_a_layer() -> keras.Model:
     """A layer that stands in two models."""
     layer = layers.Conv2D(3, 3, padding="same", name="shared")
-    inner = keras.Sequential([keras.Input((8, 8, 3)), layer], name="inner")
+    image = keras.Input((8, 8, 3))
+    inner = keras.Model(image, layer(image), name="inner")
     image = keras.Input((8, 8, 3))
     return keras.Model(image, inner(layer(image)))
 
@@ -244,15 +245,22 @@ def trains_inside() -> keras.Model:
 
 
 @FILES
-@pytest.mark.parametrize(
-    "model",
-    [shares_a_layer, two_inputs, operation, fixed_batch, half_precision, of_bytes, custom, trains_inside],
-)
+@pytest.mark.parametrize("model", [two_inputs, fixed_batch, half_precision, of_bytes, custom, trains_inside])
 def test_what_is_not_known_is_left_to_keras(tmp_path: Path, model: Callable[[], keras.Model], ending: str) -> None:
     path = tmp_path / f"net{ending}"
     model().save(path)
     assert load_known_file(path) is None
     assert isinstance(load_network(str(path), to_record=True).recorder, KerasRecorder)
+
+
+@pytest.mark.parametrize("model", [operation, shares_a_layer])
+def test_what_is_not_known_in_the_files_of_keras_3(tmp_path: Path, model: Callable[[], keras.Model]) -> None:
+    model().save(tmp_path / "net.keras")
+    assert load_known_file(tmp_path / "net.keras") is None
+
+
+def test_a_shared_layer_in_an_h5_file_is_two_layers_as_it_is_to_keras(tmp_path: Path) -> None:
+    agree(written(shares_a_layer(), tmp_path / "net.h5"))
 
 
 def test_weights_of_other_shapes_than_the_configuration_says_are_left_to_keras(tmp_path: Path) -> None:
