@@ -43,7 +43,7 @@ class LegacyH5:
             layer: the layer.
             layers: all layers of the file: among several of one name in a nested network, only one whose
                 variables carry its whole path is told apart.
-            names: what the weights are called, for a layer that is no convolution and lies in a nested network.
+            names: what the weights are called, in the order wanted; needed for a layer that is no convolution.
         """
         stored = self._stored(layer, layers, names)
         return None if stored is None else [np.asarray(dataset[()]) for dataset in stored]
@@ -60,7 +60,7 @@ class LegacyH5:
             return None
         stored = attribute_texts(group, "weight_names")
         if len(layer.names) == 1:
-            return sound_datasets(group, stored)
+            return sound_datasets(group, stored) if _are_called(stored, names) else None
         namesakes = [
             other for other in layers if other.names[0] == layer.names[0] and other.names[-1] == layer.names[-1]
         ]
@@ -131,6 +131,17 @@ def weights_below(stored: list[str], layer: str, kernel_names: tuple[tuple[str, 
         return None
     bias = ["bias"] if f"{owner}/bias" in by_variable else []
     return [by_variable[f"{owner}/{name}"] for name in (*wanted, *bias)]
+
+
+def _are_called(stored: list[str], names: Sequence[str]) -> bool:
+    """Whether arrays have these names, in this order; a depthwise kernel may be called a kernel."""
+    if not names:
+        return True
+    called = [name.rpartition("/")[2].partition(":")[0] for name in stored]
+    return len(called) == len(names) and all(
+        own == wanted or (own, wanted) == ("depthwise_kernel", "kernel")
+        for own, wanted in zip(called, names, strict=True)
+    )
 
 
 def _is_known_layout(weights: Any) -> bool:

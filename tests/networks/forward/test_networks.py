@@ -109,8 +109,20 @@ def sequential() -> keras.Model:
     return keras.Sequential([*first, inner, *outer, layers.GlobalAveragePooling2D(), layers.Dense(4)])
 
 
+def frozen() -> keras.Model:
+    """Layers that are not trained, as in transfer learning, one of them from before it had weights."""
+    image = keras.Input((8, 8, 3))
+    normal = layers.BatchNormalization(name="normal")
+    maps = normal(layers.Conv2D(4, 3, name="conv", trainable=False)(image))
+    normal.trainable = False
+    later = layers.BatchNormalization(trainable=False)(layers.DepthwiseConv2D(3, name="depthwise")(maps))
+    model = keras.Model(image, later)
+    model.trainable = False
+    return model
+
+
 @FILES
-@pytest.mark.parametrize("model", [nested, sequential])
+@pytest.mark.parametrize("model", [nested, sequential, frozen])
 def test_nested_models(tmp_path: Path, model: Callable[[], keras.Model], ending: str) -> None:
     agree(written(model(), tmp_path / f"net{ending}"))
 
