@@ -36,6 +36,7 @@ def loaded_by(folder: Path, *words: str) -> set[str]:
         ["kernels"],
         ["arithmetic", "150x100x3", "conv 200 5x5 same", "--json"],
         ["networks"],
+        ["layers", "alexnet"],
         ["convolve", "sample:china", "-k", "alexnet:conv1", "--limit", "4"],
         ["filters", "sobel-x", "squeezenet:fire2/expand3x3"],
     ],
@@ -70,6 +71,7 @@ def test_a_saved_model_of_known_layers_runs_without_tensorflow(tmp_path: Path, w
     model.save(tmp_path / "model.keras")
     loaded = loaded_by(tmp_path, words[0], "sample:china", "sample:flower", "-m", "model.keras", *words[1:])
     assert loaded.isdisjoint({"tensorflow", "keras"})
+    assert loaded_by(tmp_path, "layers", "model.keras", "--json") == {"h5py"}
 
 
 def test_a_saved_model_with_an_unknown_layer_is_run_by_tensorflow(tmp_path: Path) -> None:

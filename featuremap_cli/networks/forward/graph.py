@@ -69,6 +69,7 @@ class Graph:
         input_name: what its input is called.
         image: the shape of the image, without the batch axis.
         calls: in the order of execution.
+        outputs: the numbers of the values that the model gives.
         layers: in the order in which `walk.named_layers` gives them.
     """
 
@@ -76,6 +77,7 @@ class Graph:
     input_name: str
     image: Shape
     calls: tuple[Call, ...]
+    outputs: tuple[int, ...]
     layers: tuple[Layer, ...]
 
     def entries(self) -> tuple[LayerEntry, ...]:
@@ -93,22 +95,19 @@ class Graph:
             for index, call in enumerate(self.calls)
         )
 
-    def first_empty(self, image: Shape) -> LayerEntry | None:
-        """The first call of which nothing is left for images of this shape, without the batch axis.
+    def shapes(self, image: Shape) -> Iterator[tuple[Call, Shape]]:
+        """Each call with the shape of its value for images of this shape, both without the batch axis.
 
         Raises:
             UnknownLayerError: some layer's inputs do not fit together.
         """
         shapes = {IMAGE: image}
-        for call, entry in zip(self.calls, self.entries(), strict=True):
+        for call in self.calls:
             try:
-                shape = call.layer.kind.output_shape([shapes[value] for value in call.inputs])
+                shapes[call.output] = call.layer.kind.output_shape([shapes[value] for value in call.inputs])
             except UnknownLayerError as unknown:
-                raise UnknownLayerError(f"{entry.path} {unknown}") from unknown
-            if any(size is not None and size < 1 for size in shape):
-                return entry
-            shapes[call.output] = shape
-        return None
+                raise UnknownLayerError(f"{call.layer.path} {unknown}") from unknown
+            yield call, shapes[call.output]
 
 
 def whole_graph(model: Mapping[str, Any], input_size: tuple[int, int] | None = None) -> Graph:
@@ -128,11 +127,11 @@ def whole_graph(model: Mapping[str, Any], input_size: tuple[int, int] | None = N
         raise UnknownLayerError(f"takes {top.shape}")
     image = top.shape[1:] if input_size is None else (input_size[1], input_size[0], top.shape[3])
     layout = _Layout(image)
-    layout.run(top, "", [IMAGE])
+    outputs = layout.run(top, "", [IMAGE])
     if any(size is not None and size < 1 for call in layout.calls for size in call.shape):
         raise UnknownLayerError("leaves nothing of an image of its own size")
     layers = tuple(layout.layers[path] for path in _paths(model, "") if path in layout.layers)
-    return Graph(top.name, top.input_name, image, tuple(layout.calls), layers)
+    return Graph(top.name, top.input_name, image, tuple(layout.calls), tuple(outputs), layers)
 
 
 def _paths(model: Mapping[str, Any], prefix: str) -> Iterator[str]:

@@ -29,6 +29,7 @@ class ForwardRecorder:
         network: its name, for messages.
 
     Attributes:
+        graph: as given.
         entries: all its layers, in depth.
     """
 
@@ -37,7 +38,7 @@ class ForwardRecorder:
 
     def __init__(self, graph: Graph, image: ImageInput, weights: Weights, network: str) -> None:
         self.entries = graph.entries()
-        self._graph, self._image, self._weights, self._network = graph, image, weights, network
+        self.graph, self._image, self._weights, self._network = graph, image, weights, network
         self._read: dict[str, Sequence[Float32]] = {}
 
     def record(
@@ -45,8 +46,8 @@ class ForwardRecorder:
     ) -> list[Float32]:
         """See `Network.record`; nothing is compiled, whatever `compiled` says."""
         self._require_room(batch.shape[1], batch.shape[2])
-        calls = [self._graph.calls[entry.index] for entry in chosen]
-        plan = Plan.make(self._graph, calls, before_activation)
+        calls = [self.graph.calls[entry.index] for entry in chosen]
+        plan = Plan.make(self.graph, calls, before_activation)
         self._read_weights(plan)
         with (
             kept_threads(),
@@ -57,7 +58,7 @@ class ForwardRecorder:
 
     def layer_weights(self, paths: Collection[str] | None = None) -> Iterator[LayerWeights]:
         """See `Recorder.layer_weights`; a layer's are read as it comes."""
-        for layer in self._graph.layers:
+        for layer in self.graph.layers:
             if layer.weights and (paths is None or layer.path in paths):
                 arrays = self._weights.read([layer])[layer.path]
                 kind = layer.class_name if layer.is_convolution else None
@@ -103,7 +104,8 @@ class ForwardRecorder:
         if self._image.height is not None and self._image.width is not None:
             return
         try:
-            empty = self._graph.first_empty((height, width, self._image.channels))
+            shapes = self.graph.shapes((height, width, self._image.channels))
+            empty = next((call for call, shape in shapes if any(size is not None and size < 1 for size in shape)), None)
         except UnknownLayerError as error:
             raise ImageError(
                 f"{self._network} cannot run on an image of {width} x {height} pixels: {error}; give another "
@@ -112,7 +114,7 @@ class ForwardRecorder:
         if empty is not None:
             raise ImageError(
                 f"an image of {width} x {height} pixels is too small for {self._network}: nothing is left of it at "
-                f"{empty.path}; --input-size W,H enlarges it"
+                f"{self.entries[empty.output - 1].path}; --input-size W,H enlarges it"
             )
 
 

@@ -15,6 +15,7 @@ from featuremap_cli.networks.catalogue import load_network
 from featuremap_cli.networks.forward.loading import load_known_builtin
 from featuremap_cli.networks.forward.settings import ENDINGS_WITHOUT_INFLUENCE
 from featuremap_cli.networks.network import Network
+from featuremap_cli.networks.records import network_graph
 
 REFERENCE = Path(__file__).parents[2] / "reference" / "alexnet_squeezenet_china.npz"
 NOT_KEPT = ("build_config", "compile_config", "shared_object_id", "quantization_config")
@@ -86,6 +87,7 @@ def test_it_is_the_network_that_tensorflow_runs(name: str) -> None:
     assert ours.layers() == theirs.layers()
     assert (ours.name, ours.input, ours.notices) == (theirs.name, theirs.input, theirs.notices)
     assert ours.preprocessing == theirs.preprocessing
+    assert network_graph(ours) == network_graph(theirs)
     photo = ours.prepare(Image(np.random.default_rng(1).random((300, 260, 3)).astype(np.float32), "photo"))
     chosen = ours.select(["all-layers"]).entries
     for before_activation in (False, True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -18,6 +19,7 @@ from featuremap_cli.networks.forward.loading import load_known_file
 from featuremap_cli.networks.forward.recorder import ForwardRecorder
 from featuremap_cli.networks.keras_recorder import KerasRecorder
 from featuremap_cli.networks.network import Network
+from featuremap_cli.networks.records import network_graph
 from featuremap_cli.networks.weights import layer_filters, unreal_weights
 
 pytestmark = [
@@ -49,11 +51,16 @@ def both(path: Path, input_size: tuple[int, int] | None = None) -> tuple[Network
 
 
 def agree(path: Path, input_size: tuple[int, int] | None = None, size: tuple[int, int] = (30, 26)) -> None:
-    """Whether both list the same layers and record the same values of every one, before and after activations."""
+    """Whether both list the same layers, with the same numbers, and record the same values of every one."""
     ours, theirs = both(path, input_size)
     assert ours.layers() == theirs.layers()
     assert (ours.name, ours.input, ours.preprocessing) == (theirs.name, theirs.input, theirs.preprocessing)
     assert ours.notices == theirs.notices
+    sized = [
+        replace(one, input=replace(one.input, height=one.input.height or size[0], width=one.input.width or size[1]))
+        for one in (ours, theirs)
+    ]
+    assert network_graph(sized[0]) == network_graph(sized[1])
     shape = (2, ours.input.height or size[0], ours.input.width or size[1], ours.input.channels)
     batch = RNG.standard_normal(shape).astype(np.float32)
     chosen = ours.select(["all-layers"]).entries
