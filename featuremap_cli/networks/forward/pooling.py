@@ -34,7 +34,8 @@ class Pool(Kind):
     def run(self, inputs: Sequence[Float32], weights: Sequence[Float32], spare: bool) -> Float32:
         """See `Kind`."""
         image = self.sliding.padded(inputs[0], -np.inf if self.takes == "max" else 0.0)
-        collect = np.maximum if self.takes == "max" else np.add
+        # The greatest of the others where one is NaN, as in TensorFlow's pool.
+        collect = np.fmax if self.takes == "max" else np.add
         down = self._along_rows(image, collect)
         out = self._along_rows(down.swapaxes(0, 1), collect, 1).swapaxes(0, 1)
         if self.takes == "mean":

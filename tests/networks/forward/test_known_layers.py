@@ -91,6 +91,14 @@ def test_pools(pool: Any, size: Any, window: Any, strides: Any, padding: Any) ->
     agrees(pool(window, strides, padding), (*size, 3))
 
 
+def test_a_pool_passes_over_nan_as_tensorflows_does() -> None:
+    values = RNG.normal(size=(1, 8, 8, 2)).astype(np.float32)
+    values[0, 3, 3] = np.nan
+    layer = layers.MaxPooling2D(3, 1, "same")
+    output = known_layer("MaxPooling2D", layer.get_config()).run([values[0]], (), False)
+    np.testing.assert_array_equal(output, np.asarray(layer(values))[0])
+
+
 @pytest.mark.parametrize(
     ("size", "filters", "kernel"),
     [((60, 50), 40, 3), ((20, 30), 300, 3), ((70, 80), 64, 1), ((9, 9), 700, 1)],
