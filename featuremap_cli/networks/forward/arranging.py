@@ -12,8 +12,7 @@ import numpy as np
 from featuremap_cli.arrays import Float32
 from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.networks.forward import sliding
-from featuremap_cli.networks.forward.convolutions import channels_of
-from featuremap_cli.networks.forward.kind import Kind, Shape
+from featuremap_cli.networks.forward.kind import Kind, Shape, channels_of
 from featuremap_cli.networks.forward.settings import Settings, UnknownLayerError
 from featuremap_cli.networks.layer_entry import Size
 

@@ -4,76 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from featuremap_cli.arrays import Float32
-from featuremap_cli.convolution.geometry import (
-    Pair,
-    output_length,
-    same_padding,
-    transposed_cut,
-    transposed_length,
-)
+from featuremap_cli.convolution.geometry import Pair, transposed_cut, transposed_length
 from featuremap_cli.networks.forward import sliding
 from featuremap_cli.networks.forward.activations import Activation, activation_named
-from featuremap_cli.networks.forward.kind import Kind, Shape
+from featuremap_cli.networks.forward.kind import Kind, Shape, channels_of, last_of
 from featuremap_cli.networks.forward.settings import Settings, UnknownLayerError
+from featuremap_cli.networks.forward.window import Sliding
 from featuremap_cli.networks.layer_entry import Size
-
-
-@dataclass(frozen=True)
-class Sliding:
-    """How a window goes over an image.
-
-    Attributes:
-        size: (height, width) of the window.
-        strides, dilation: for rows and columns.
-        padding: TensorFlow's.
-    """
-
-    size: Pair
-    strides: Pair
-    dilation: Pair
-    padding: Literal["same", "valid"]
-
-    @classmethod
-    def read(cls, settings: Settings, size: str = "kernel_size", *, dilates: bool = True) -> Sliding:
-        """Take it from a layer's settings."""
-        settings.require("data_format", "channels_last")
-        return cls(
-            settings.take_pair(size),
-            settings.take_pair("strides"),
-            settings.take_pair("dilation_rate") if dilates else (1, 1),
-            settings.require("padding", "same", "valid"),
-        )
-
-    def lengths(self, image: Shape) -> tuple[Size, Size]:
-        """(height, width) of the output."""
-        height, width = (self._length(image[axis], axis) for axis in (0, 1))
-        return height, width
-
-    def _length(self, length: Size, axis: int) -> Size:
-        if length is None:
-            return None
-        if self.padding == "same":
-            return -(-length // self.strides[axis])
-        return output_length(length, self.size[axis], self.strides[axis], self.dilation[axis])
-
-    def padded(self, image: Float32, value: float = 0.0) -> Float32:
-        """The image with the padding around it; the image itself where there is none."""
-        rows, columns = self.around(image.shape)
-        return sliding.pad(image, rows, columns, value)
-
-    def around(self, image: Sequence[int]) -> tuple[Pair, Pair]:
-        """How many rows are put before and after an image, and columns."""
-        if self.padding == "valid":
-            return (0, 0), (0, 0)
-        rows, columns = (
-            same_padding(image[axis], self.size[axis], self.strides[axis], self.dilation[axis]) for axis in (0, 1)
-        )
-        return rows, columns
 
 
 @dataclass(frozen=True)
@@ -276,29 +217,6 @@ class Dense(Kind):
     def run(self, inputs: Sequence[Float32], weights: Sequence[Float32], spare: bool) -> Float32:
         """See `Kind`."""
         return with_bias(np.matmul(inputs[0], weights[0]), weights[1:])
-
-
-def channels_of(inputs: Sequence[Shape]) -> int:
-    """The channels of a layer's one input, an image.
-
-    Raises:
-        UnknownLayerError: it is no image, or there are several.
-    """
-    if len(inputs) != 1 or len(inputs[0]) != 3:
-        raise UnknownLayerError(f"is given {list(inputs)}")
-    return last_of(inputs)
-
-
-def last_of(inputs: Sequence[Shape]) -> int:
-    """The length of the last axis of a layer's one input.
-
-    Raises:
-        UnknownLayerError: it depends on the image, or there are several inputs.
-    """
-    last = inputs[0][-1] if len(inputs) == 1 and inputs[0] else None
-    if last is None:
-        raise UnknownLayerError(f"is given {list(inputs)}")
-    return last
 
 
 def bias_of(use_bias: bool, filters: int) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,15 @@ from typing import Any
 
 from featuremap_cli.networks.forward.kind import Kind, Shape
 from featuremap_cli.networks.forward.known_layers import CONVOLUTIONS, known_layer
-from featuremap_cli.networks.forward.saved_graph import Node, SavedGraph, Tensor, is_layer, is_model, read_graph
+from featuremap_cli.networks.forward.saved_graph import (
+    Node,
+    SavedGraph,
+    Tensor,
+    is_layer,
+    is_model,
+    name_of,
+    read_graph,
+)
 from featuremap_cli.networks.forward.settings import UnknownLayerError
 from featuremap_cli.networks.layer_entry import LayerEntry, why_undrawable
 
@@ -137,7 +145,7 @@ def whole_graph(model: Mapping[str, Any], input_size: tuple[int, int] | None = N
 def _paths(model: Mapping[str, Any], prefix: str) -> Iterator[str]:
     """The paths of all layers, in the order of the file, which is that in which Keras lists them."""
     for layer in model["config"]["layers"]:
-        path = f"{prefix}{layer['config']['name']}"
+        path = f"{prefix}{name_of(layer)}"
         if is_model(layer):
             yield from _paths(layer, f"{path}/")
         else:

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from featuremap_cli.arrays import Float32
 from featuremap_cli.networks.forward.activations import Activation
+from featuremap_cli.networks.forward.settings import UnknownLayerError
 from featuremap_cli.networks.layer_entry import Size
 
 Shape = tuple[Size, ...]
@@ -49,3 +50,26 @@ class Kind(ABC):
             weights: as `weights` lists them.
             spare: the first of the inputs is not needed any more and may be overwritten.
         """
+
+
+def channels_of(inputs: Sequence[Shape]) -> int:
+    """The channels of a layer's one input, an image.
+
+    Raises:
+        UnknownLayerError: it is no image, or there are several.
+    """
+    if len(inputs) != 1 or len(inputs[0]) != 3:
+        raise UnknownLayerError(f"is given {list(inputs)}")
+    return last_of(inputs)
+
+
+def last_of(inputs: Sequence[Shape]) -> int:
+    """The length of the last axis of a layer's one input.
+
+    Raises:
+        UnknownLayerError: it depends on the image, or there are several inputs.
+    """
+    last = inputs[0][-1] if len(inputs) == 1 and inputs[0] else None
+    if last is None:
+        raise UnknownLayerError(f"is given {list(inputs)}")
+    return last

@@ -84,7 +84,7 @@ def _scales_inside(graph: Graph, weights: Weights) -> bool:
         if isinstance(kind, Rescaled) and len(call.shape) == 3 and scales_bytes(kind.scale):
             return True
         if isinstance(kind, Normalized) and len(call.shape) == 3:
-            mean, variance = kind.given or weights.read([call.layer])[call.layer.path][:2]
+            mean, variance = kind.given or next(weights.read([call.layer]))[:2]
             if normalizes_bytes(mean, variance):
                 return True
     return False

@@ -12,8 +12,7 @@ import numpy as np
 
 from featuremap_cli.arrays import Float32
 from featuremap_cli.networks.forward.activations import Activation, activation_named, bounded_relu, elu, softmax
-from featuremap_cli.networks.forward.convolutions import last_of
-from featuremap_cli.networks.forward.kind import Kind, Shape
+from featuremap_cli.networks.forward.kind import Kind, Shape, last_of
 from featuremap_cli.networks.forward.settings import Settings, UnknownLayerError
 
 KERAS_EPSILON = np.float32(1e-7)

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from featuremap_cli.arrays import Float32
-from featuremap_cli.networks.forward.convolutions import Sliding, channels_of
-from featuremap_cli.networks.forward.kind import Kind, Shape
+from featuremap_cli.networks.forward.kind import Kind, Shape, channels_of
 from featuremap_cli.networks.forward.settings import Settings
+from featuremap_cli.networks.forward.window import Sliding
 
 
 @dataclass(frozen=True)

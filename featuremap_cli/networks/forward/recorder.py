@@ -58,11 +58,12 @@ class ForwardRecorder:
 
     def layer_weights(self, paths: Collection[str] | None = None) -> Iterator[LayerWeights]:
         """See `Recorder.layer_weights`; a layer's are read as it comes."""
-        for layer in self.graph.layers:
-            if layer.weights and (paths is None or layer.path in paths):
-                arrays = self._weights.read([layer])[layer.path]
-                kind = layer.class_name if layer.is_convolution else None
-                yield LayerWeights(layer.path, kind, layer.settings, dict(zip(layer.weights, arrays, strict=True)))
+        wanted = [layer for layer in self.graph.layers if layer.weights and (paths is None or layer.path in paths)]
+        unread = self._weights.read([layer for layer in wanted if layer.path not in self._read])
+        for layer in wanted:
+            arrays = self._read[layer.path] if layer.path in self._read else next(unread)
+            kind = layer.class_name if layer.is_convolution else None
+            yield LayerWeights(layer.path, kind, layer.settings, dict(zip(layer.weights, arrays, strict=True)))
 
     def _run(self, plan: Plan, image: Float32) -> dict[int, Float32]:
         """One image's maps (height, width, channels), by the number of the value."""
@@ -81,7 +82,8 @@ class ForwardRecorder:
             if not is_kept_before or uses[call.output]:
                 values[call.output] = _activated(call, output, in_place=not is_kept_before)
             if call.output in plan.after:
-                kept[call.output] = values[call.output]
+                is_the_image = plan.memory[call.output] == IMAGE
+                kept[call.output] = values[call.output].copy() if is_the_image else values[call.output]
             for value in [value for value in values if not uses[plan.memory[value]]]:
                 del values[value]
         return kept
@@ -93,7 +95,7 @@ class ForwardRecorder:
             if call.layer.weights and call.layer.path not in self._read
         }
         if unread:
-            self._read.update(self._weights.read(list(unread.values())))
+            self._read.update(zip(unread, self._weights.read(list(unread.values())), strict=True))
 
     def _require_room(self, height: int, width: int) -> None:
         """Refuse an image so small that some layer has no window left to look at; for networks of free size.

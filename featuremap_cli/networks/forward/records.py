@@ -15,12 +15,13 @@ from featuremap_cli.analysis.layers import LayerGraph, LayerRecord, View, Window
 from featuremap_cli.analysis.layers import Shape as ImageShape
 from featuremap_cli.errors import NetworkError
 from featuremap_cli.networks.forward.arranging import Cropped, Enlarged, Padded, Reshaped
-from featuremap_cli.networks.forward.convolutions import Convolution, Dense, Depthwise, Separable, Sliding, Transposed
+from featuremap_cli.networks.forward.convolutions import Convolution, Dense, Depthwise, Separable, Transposed
 from featuremap_cli.networks.forward.graph import IMAGE, Call, Graph, Layer
 from featuremap_cli.networks.forward.kind import Shape
 from featuremap_cli.networks.forward.merging import Concatenated
 from featuremap_cli.networks.forward.pooling import GlobalPool, Pool
 from featuremap_cli.networks.forward.settings import UnknownLayerError
+from featuremap_cli.networks.forward.window import Sliding
 from featuremap_cli.networks.layer_facts import facts_of, image_record
 
 

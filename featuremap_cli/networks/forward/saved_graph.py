@@ -84,7 +84,7 @@ def read_graph(model: Mapping[str, Any]) -> SavedGraph:
     settings = model["config"]
     if not isinstance(settings, dict):
         raise UnknownLayerError("has settings as Keras 2 once wrote them")
-    layers = {_name_of(layer): layer for layer in settings["layers"]}
+    layers = {name_of(layer): layer for layer in settings["layers"]}
     if len(layers) != len(settings["layers"]):
         raise UnknownLayerError("has two layers of one name")
     if model["class_name"] == SEQUENTIAL:
@@ -127,7 +127,7 @@ def _functional(settings: Mapping[str, Any], layers: Mapping[str, Mapping[str, A
     return SavedGraph(settings["name"], layers, name, _input_shape(layers[name]), calls, outputs)
 
 
-def _name_of(layer: Mapping[str, Any]) -> str:
+def name_of(layer: Mapping[str, Any]) -> str:
     """A layer's name; the configuration of a Sequential model does not repeat it outside the settings."""
     settings = layer["config"]
     name = layer.get("name") or (settings.get("name") if isinstance(settings, dict) else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -27,8 +27,8 @@ class Weights(Protocol):
             UnknownLayerError: they are not.
         """
 
-    def read(self, layers: Sequence[Layer]) -> Mapping[str, Sequence[Float32]]:
-        """The weights of some layers, {path: arrays in Keras's order}.
+    def read(self, layers: Sequence[Layer]) -> Iterator[list[Float32]]:
+        """The weights of some layers, one after another, each in Keras's order.
 
         Raises:
             NetworkError: the file is not what it was.
@@ -55,22 +55,18 @@ class FileWeights:
                 if shapes != list(layer.weights.values()):
                     raise UnknownLayerError(f"{layer.path} has weights of {shapes}")
 
-    def read(self, layers: Sequence[Layer]) -> dict[str, list[Float32]]:
-        """See `Weights`."""
-        found = {}
+    def read(self, layers: Sequence[Layer]) -> Iterator[list[Float32]]:
+        """See `Weights`; the file is open until the last of them is taken."""
         with opened_network(self._path) as network:
             saved = (saved_layers(network.config) if network is not None else None) or ()
             by_path = {layer.path: layer for layer in saved}
             for layer in layers:
-                arrays = (
-                    network.weights(by_path[layer.path], saved, tuple(layer.weights))
-                    if network is not None and layer.path in by_path
-                    else None
-                )
+                arrays = None
+                if network is not None and layer.path in by_path:
+                    arrays = network.weights(by_path[layer.path], saved, tuple(layer.weights))
                 if arrays is None:
                     raise NetworkError(f"{self._path} has changed since it was opened: run the command again")
-                found[layer.path] = [np.asarray(array, np.float32) for array in arrays]
-        return found
+                yield [np.asarray(array, np.float32) for array in arrays]
 
 
 class BuiltinWeights:
@@ -82,6 +78,7 @@ class BuiltinWeights:
     def require(self, layers: Sequence[Layer]) -> None:
         """See `Weights`; a test holds that they fit."""
 
-    def read(self, layers: Sequence[Layer]) -> dict[str, list[Float32]]:
+    def read(self, layers: Sequence[Layer]) -> Iterator[list[Float32]]:
         """See `Weights`."""
-        return {layer.path: list(self._network.layer_weights(layer.path)) for layer in layers}
+        for layer in layers:
+            yield list(self._network.layer_weights(layer.path))

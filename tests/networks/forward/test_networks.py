@@ -104,7 +104,9 @@ def nested() -> keras.Model:
     dropped = layers.Dropout(0.5, name="dropped")(summed)
     joined = layers.Concatenate(name="joined")([dropped, layers.ReLU(name="relu")(dropped), shared(summed)])
     flat = layers.Flatten(name="flat")(layers.MaxPooling2D(name="pool")(joined))
-    return keras.Model(image, [layers.Dense(5, activation="softmax", name="scores")(flat), joined], name="nesting")
+    stacked = layers.Concatenate(axis=1, name="stacked")([values, stem])
+    scores = layers.Dense(5, activation="softmax", name="scores")(flat)
+    return keras.Model(image, [scores, joined, stacked], name="nesting")
 
 
 def sequential() -> keras.Model:
@@ -212,6 +214,15 @@ def test_weights_are_told_as_of_the_network_that_keras_loads(tmp_path: Path, end
         np.testing.assert_array_equal(bank.weights, its[index].weights)
         np.testing.assert_array_equal(bank.bias, its[index].bias)
         assert (bank.source, bank.depthwise) == (its[index].source, its[index].depthwise)
+
+
+def test_what_is_recorded_is_never_the_image_itself(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Dropout(0.5, name="first"), layers.Conv2D(2, 3)])
+    network, _ = both(written(model, tmp_path / "net.keras"))
+    batch = RNG.standard_normal((1, 8, 8, 3)).astype(np.float32)
+    (maps,) = network.record(batch, network.select(["first"]).entries)
+    np.testing.assert_array_equal(maps, batch)
+    assert not np.shares_memory(maps, batch)
 
 
 def shares_a_layer() -> keras.Model:
