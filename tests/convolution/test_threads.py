@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Thread
+from threading import Barrier, Thread, current_thread
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from featuremap_cli.convolution.threads import for_each
+from featuremap_cli.convolution.threads import for_each, kept_threads
 
 
 def blas_threads():
@@ -68,4 +68,32 @@ def test_callers_side_by_side_give_the_threads_back_once():
         caller.start()
     for caller in callers:
         caller.join()
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_kept_threads_are_the_same_for_every_call_and_end_with_the_block():
+    def workers(calls):
+        seen = set()
+        for _ in range(calls):
+            for_each(lambda _: seen.add(current_thread()), range(8))
+        return seen
+
+    with kept_threads():
+        kept = workers(5)
+        assert len(kept) <= 2
+        assert current_thread() not in kept
+        assert blas_threads() == {1}
+    assert not any(thread.is_alive() for thread in kept)
+    assert blas_threads() == {2}
+    assert workers(1).isdisjoint(kept)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_kept_threads_raise_what_the_work_raises():
+    def fail(item):
+        raise ArithmeticError(item)
+
+    with pytest.raises(ArithmeticError), kept_threads():
+        for_each(fail, range(3))
     assert blas_threads() == {2}
