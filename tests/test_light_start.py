@@ -36,6 +36,7 @@ def loaded_by(folder: Path, *words: str) -> set[str]:
         ["kernels"],
         ["arithmetic", "150x100x3", "conv 200 5x5 same", "--json"],
         ["networks"],
+        ["layers", "alexnet"],
         ["convolve", "sample:china", "-k", "alexnet:conv1", "--limit", "4"],
         ["filters", "sobel-x", "squeezenet:fire2/expand3x3"],
     ],
@@ -50,6 +51,35 @@ def test_filters_of_a_saved_model_need_h5py_alone(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="stem")])
     model.save(tmp_path / "model.keras")
     assert loaded_by(tmp_path, "filters", "model.keras:stem") == {"h5py"}
+
+
+FEW_IMAGES = [["activations"], ["activations", "-l", "all", "--before-activation"], ["health", "--json"]]
+
+
+@pytest.mark.parametrize("words", FEW_IMAGES)
+@pytest.mark.parametrize("network", ["alexnet", "squeezenet"])
+def test_a_builtin_network_runs_without_tensorflow(tmp_path: Path, words: list[str], network: str) -> None:
+    loaded = loaded_by(tmp_path, words[0], "sample:china", "-m", network, *words[1:])
+    assert loaded.isdisjoint({"tensorflow", "keras"})
+
+
+@pytest.mark.parametrize("words", FEW_IMAGES)
+def test_a_saved_model_of_known_layers_runs_without_tensorflow(tmp_path: Path, words: list[str]) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3, activation="relu", name="stem")])
+    model.save(tmp_path / "model.keras")
+    loaded = loaded_by(tmp_path, words[0], "sample:china", "sample:flower", "-m", "model.keras", *words[1:])
+    assert loaded.isdisjoint({"tensorflow", "keras"})
+    assert loaded_by(tmp_path, "layers", "model.keras", "--json") == {"h5py"}
+
+
+def test_a_saved_model_with_an_unknown_layer_is_run_by_tensorflow(tmp_path: Path) -> None:
+    import keras
+
+    layers = [keras.layers.LayerNormalization(), keras.layers.Conv2D(4, 3)]
+    keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / "model.keras")
+    assert {"tensorflow", "keras"} <= loaded_by(tmp_path, "activations", "sample:china", "-m", "model.keras")
 
 
 def test_this_test_can_fail(tmp_path: Path) -> None:

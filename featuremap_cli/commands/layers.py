@@ -160,7 +160,7 @@ def _load(model: str, weights: str | None, input_size: str | None, unsafe: bool)
 
     size = read_size(input_size, "--input-size") if input_size else None
     wanted = weights or ("none" if model.startswith(APPLICATION) else "imagenet")
-    return load_network(model, weights=wanted, unsafe=unsafe, input_size=size)
+    return load_network(model, weights=wanted, unsafe=unsafe, input_size=size, to_record=True)
 
 
 def _command(model: str, patterns: Sequence[str], show: str, at: str | None, fit: str, input_size: str | None) -> str:

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from featuremap_cli.networks.network import Network
 
 
-def load(options: NetworkOptions) -> Network:
-    """Load the network that the options name; imports TensorFlow.
+FEW_IMAGES = 32
+"""Up to so many images a network is run in NumPy, where it can be: TensorFlow has hardly begun before they are done."""
+
+
+def load(options: NetworkOptions, *, to_record: bool = False) -> Network:
+    """Load the network that the options name; imports TensorFlow unless it is only to be recorded and can do without.
 
     Raises:
         NetworkError: it cannot be used.
@@ -27,7 +31,9 @@ def load(options: NetworkOptions) -> Network:
     from featuremap_cli.networks.catalogue import load_network
 
     size = read_size(options.input_size, "--input-size") if options.input_size else None
-    return load_network(options.model, weights=options.weights, unsafe=options.unsafe, input_size=size)
+    return load_network(
+        options.model, weights=options.weights, unsafe=options.unsafe, input_size=size, to_record=to_record
+    )
 
 
 def content_digest(options: NetworkOptions) -> str:
@@ -66,7 +72,7 @@ def run_network(
         entries: the chosen layers.
         batch_size: how many run together at most.
         before_activation: record the values before activations inside convolutions.
-        compiled: cut the network down to what is needed; pays from the second image on.
+        compiled: cut the network down to what is needed, where it can be; pays from the second image on.
 
     Returns:
         for each image, for each chosen layer, float32 (filters, height, width), contiguous.
@@ -74,6 +80,7 @@ def run_network(
     import numpy as np
 
     results: list[list[Float32]] = [[] for _ in inputs]
+    compiled = compiled and network.recorder.compiles
     sizes = dict.fromkeys(one.array.shape for one in inputs)
     for size in sizes:
         places = [place for place, one in enumerate(inputs) if one.array.shape == size]

@@ -25,11 +25,11 @@ from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.convolution.operation import Operation
 from featuremap_cli.convolution.passes import output_size
 from featuremap_cli.convolution.pooling import pool_maps, pooled_size, rows_read
-from featuremap_cli.convolution.threads import for_each
+from featuremap_cli.convolution.threads import MOST_THREADS, for_each
 from featuremap_cli.errors import UsageError
 
 _BYTES_AT_ONCE = 4 << 20
-_FEWEST_ROWS, _MOST_ROWS_AT_ONCE = 4, 32
+_FEWEST_ROWS, _FEWEST_ROWS_OF_A_THREAD = 4, 32
 
 
 def convolve(pixels: Float32, banks: Sequence[FilterBank], operation: Operation) -> FeatureMaps:
@@ -127,7 +127,9 @@ class Convolution:
 
     def fill(self, first: int, out: Float32) -> None:
         """Fill `out`, float32 (filters, rows, width), with the rows of all maps from `first` on."""
-        step = min(self.rows_within(_BYTES_AT_ONCE), _MOST_ROWS_AT_ONCE)
+        # Large enough that little is spent on beginning, small enough for the threads to end together.
+        share = max(out.shape[1] // (2 * MOST_THREADS), _FEWEST_ROWS_OF_A_THREAD)
+        step = min(self.rows_within(_BYTES_AT_ONCE), share)
         starts = range(0, out.shape[1], step)
 
         def fill_some(start: int) -> None:

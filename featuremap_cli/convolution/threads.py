@@ -7,13 +7,19 @@ the work that is no matrix product too. There are as many as BLAS may use, so OP
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_MOST_THREADS = 8
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+MOST_THREADS = min(8, os.cpu_count() or 1)
 """Every thread has a few MB of its own; on a machine with many cores they would add up."""
 
 _SMALL_MATRIX_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")
@@ -68,20 +74,78 @@ def multiplies_small_matrices_well() -> bool:
         return any(getattr(library, "architecture", "") in _SMALL_MATRIX_KERNELS for library in _BLAS.libraries())
 
 
+@dataclass(frozen=True, eq=False)
+class _Helpers:
+    """Threads beside the one that asks for them; none where `pool` is None."""
+
+    pool: ThreadPoolExecutor | None = None
+    count: int = 0
+
+
+_KEPT: ContextVar[_Helpers | None] = ContextVar("_KEPT", default=None)
+"""The threads of the block of `kept_threads` that this one is in."""
+
+
+@contextmanager
+def kept_threads() -> Iterator[None]:
+    """Inside the block, `for_each` uses the same threads again: for many pieces of work of less than a millisecond."""
+    with _BLAS.borrow() as threads, _beside_this_one(threads) as helpers:
+        token = _KEPT.set(helpers)
+        try:
+            yield
+        finally:
+            _KEPT.reset(token)
+
+
 def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:
-    """Do work on all items, in several threads.
+    """Do work on all items, in this thread and in others beside it.
+
+    To hand each item to a pool takes as long as some items do, so every thread takes items until none is left: 64
+    filters of 7x7 on a photograph take 14.6 ms so, 17.3 ms with a pool.
 
     Args:
         work: what is done; it must be safe to run beside itself.
-        items: what it is given.
+        items: what it is given, in turn.
     """
+    kept = _KEPT.get()
+    if kept is not None:
+        _share(work, items, kept)
+        return
+    with _BLAS.borrow() as threads, _beside_this_one(threads) as helpers:
+        _share(work, items, helpers)
+
+
+@contextmanager
+def _beside_this_one(threads: int) -> Iterator[_Helpers]:
+    """Give so many threads, this one counted in."""
     from concurrent.futures import ThreadPoolExecutor
 
-    with _BLAS.borrow() as threads:
-        if threads == 1:
-            for item in items:
+    others = min(threads, MOST_THREADS) - 1
+    if others < 1:
+        yield _Helpers()
+        return
+    with ThreadPoolExecutor(others) as pool:
+        yield _Helpers(pool, others)
+
+
+def _share(work: Callable[[int], None], items: Iterable[int], helpers: _Helpers) -> None:
+    left = list(items)[::-1]
+
+    def take() -> None:
+        while True:
+            try:
+                item = left.pop()  # each to one thread: a list's pop is never cut in two
+            except IndexError:
+                return
+            try:
                 work(item)
-            return
-        with ThreadPoolExecutor(min(threads, _MOST_THREADS)) as pool:
-            for _ in pool.map(work, items):
-                pass
+            except BaseException:
+                left.clear()  # the others need not go on
+                raise
+
+    running = [helpers.pool.submit(take) for _ in range(min(helpers.count, len(left) - 1))] if helpers.pool else []
+    try:
+        take()
+    finally:
+        for one in running:
+            one.result()

@@ -77,17 +77,6 @@ def application_preprocessing(name: str) -> str:
     return "inside"
 
 
-def application_named_like(model_name: str) -> str | None:
-    """The network of keras.applications that a model's name says it is; the names of ours and theirs differ.
-
-    Args:
-        model_name: what Keras called it, `resnet50`, `mobilenetv2_1.00_224`, `efficientnetv2-b0`.
-    """
-    plain = re.sub(r"[^a-z0-9]", "", model_name.lower())
-    alike = [name for name in application_names() if re.fullmatch(rf"{name.lower()}\d*", plain)]
-    return max(alike, key=len, default=None)
-
-
 def nearest_applications(name: str) -> list[str]:
     """At most three networks of keras.applications whose names are like this one, the nearest first."""
     lowered = {known.lower(): known for known in application_names()}

@@ -20,9 +20,14 @@ APPLICATION = "keras:"
 
 
 def load_network(
-    spec: str, *, weights: str = "imagenet", unsafe: bool = False, input_size: tuple[int, int] | None = None
+    spec: str,
+    *,
+    weights: str = "imagenet",
+    unsafe: bool = False,
+    input_size: tuple[int, int] | None = None,
+    to_record: bool = False,
 ) -> Network:
-    """A network, ready to run; imports TensorFlow.
+    """A network, ready to run; imports TensorFlow, except for one that is loaded to be recorded and known throughout.
 
     Args:
         spec: a built-in name (`alexnet`), `keras:NAME` (keras.applications), a `.keras`, `.h5` or `.hdf5` file, or a
@@ -31,6 +36,8 @@ def load_network(
         unsafe: run the code that a model file may hold (Lambda layers).
         input_size: (width, height) to run at, in pixels; None for the network's own size, or each image's where the
             network takes any.
+        to_record: the network is recorded, on few images, and no more: there need be no gradients, nothing that is
+            compiled. Where every layer is known, it then runs in NumPy (see `forward`).
 
     Raises:
         NetworkError: no such network, a file that cannot be used, weights that cannot be had, a size that does not fit.
@@ -41,13 +48,26 @@ def load_network(
     if spec.startswith(APPLICATION):
         return _application(spec, weights, input_size)
     if spec in BUILTIN:
-        return _builtin(spec, input_size)
+        return (_known_builtin(spec, input_size) if to_record else None) or _builtin(spec, input_size)
     path = Path(spec)
     if not path.exists():
         raise NetworkError(_no_such_network(spec))
     if path.is_dir():
         return _saved_model(path, unsafe, input_size)
-    return _keras_file(path, unsafe, input_size)
+    require_sound_file(path, unsafe=unsafe)  # which loading does too, after seconds of importing Keras
+    return (_known_file(path, input_size) if to_record else None) or _keras_file(path, unsafe, input_size)
+
+
+def _known_builtin(name: str, input_size: tuple[int, int] | None) -> Network | None:
+    from featuremap_cli.networks.forward.loading import load_known_builtin
+
+    return load_known_builtin(BUILTIN[name], input_size)
+
+
+def _known_file(path: Path, input_size: tuple[int, int] | None) -> Network | None:
+    from featuremap_cli.networks.forward.loading import load_known_file
+
+    return load_known_file(path, input_size)
 
 
 def _builtin(name: str, input_size: tuple[int, int] | None) -> Network:
@@ -66,7 +86,6 @@ def _application(spec: str, weights: str, input_size: tuple[int, int] | None) ->
 
 
 def _keras_file(path: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
-    require_sound_file(path, unsafe=unsafe)  # which loading does too, after seconds of importing Keras
     from featuremap_cli.networks.keras_files import load_keras_file
 
     return _of_model(load_keras_file(path, unsafe=unsafe), path.name, input_size)
@@ -74,9 +93,9 @@ def _keras_file(path: Path, unsafe: bool, input_size: tuple[int, int] | None) ->
 
 def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preprocessing: str | None = None) -> Network:
     """A network from a Keras model; a preprocessing that is not given is guessed, and the guess said."""
+    from featuremap_cli.networks.keras_preprocessing import guess_model_preprocessing
     from featuremap_cli.networks.keras_recorder import KerasRecorder, keeps_channels_first, model_inputs
     from featuremap_cli.networks.network import Network
-    from featuremap_cli.networks.preprocessing_guess import guess_model_preprocessing
     from featuremap_cli.networks.resizing import resized_model
 
     channels_first = keeps_channels_first(model)

@@ -23,11 +23,9 @@ from featuremap_cli.analysis.layer_kinds import (
 )
 from featuremap_cli.analysis.layers import View, Window
 from featuremap_cli.convolution.geometry import Pair
+from featuremap_cli.networks.layer_facts import TensorShape
 from featuremap_cli.networks.startup import keras
 from featuremap_cli.networks.walk import KerasLayer
-
-TensorShape = tuple[int | None, ...]
-"""Without the batch axis, channels last."""
 
 POINT_BY_POINT = (
     keras.layers.Add,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,9 @@ from featuremap_cli.arrays import Float32
 from featuremap_cli.errors import NetworkError
 from featuremap_cli.networks.call_notes import CallNote, noting
 from featuremap_cli.networks.image_input import ImageInput, NetworkInput, shown_shape
+from featuremap_cli.networks.keras_weights import keras_layer_weights
 from featuremap_cli.networks.layer_entry import LayerEntry, Size, why_undrawable
+from featuremap_cli.networks.layer_weights import LayerWeights
 from featuremap_cli.networks.recording import RUN_ERRORS, GraphRecorder, Spot, first_line, run_in_pieces
 from featuremap_cli.networks.startup import keras, tensorflow
 from featuremap_cli.networks.walk import CONVOLUTIONS, KerasLayer, KerasModel, named_layers
@@ -41,6 +43,8 @@ class KerasRecorder(GraphRecorder):
     Raises:
         NetworkError: the model cannot be run on an image of that shape.
     """
+
+    knows_weights = True
 
     def __init__(self, model: KerasModel, inputs: Sequence[NetworkInput], image: ImageInput, network: str) -> None:
         self.model, self._inputs = model, inputs
@@ -74,6 +78,10 @@ class KerasRecorder(GraphRecorder):
             batch, self.image, self.network, lambda images: self._run_eagerly(images, chosen, before_activation)
         )
         return [self.as_maps(entry, output, len(batch)) for entry, output in zip(chosen, outputs, strict=True)]
+
+    def layer_weights(self, paths: Collection[str] | None = None) -> Iterable[LayerWeights]:
+        """See `Recorder.layer_weights`."""
+        return keras_layer_weights(self.model, paths)
 
     def record_with_input(self, batch: Float32, entry: LayerEntry) -> tuple[Float32, Float32, Float32]:
         """What one layer is given, what its own activation is given, and what it gives.

@@ -11,7 +11,7 @@ from featuremap_cli.errors import UsageError
 from featuremap_cli.networks.image_input import ImageInput
 from featuremap_cli.networks.input import PREPROCESSING, PreparedInput, prepare_image
 from featuremap_cli.networks.layer_entry import LayerEntry
-from featuremap_cli.networks.recording import Recorder
+from featuremap_cli.networks.recorder import Recorder
 from featuremap_cli.networks.selection import Selection, select
 
 

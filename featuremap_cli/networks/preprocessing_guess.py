@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from featuremap_cli.networks.applications import application_named_like, application_preprocessing
+from featuremap_cli.networks.application_table import APPLICATIONS, application_named_like
 from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.input import preprocessing_name
-from featuremap_cli.networks.keras_recorder import KerasRecorder
-from featuremap_cli.networks.startup import keras
-from featuremap_cli.networks.walk import CONVOLUTIONS, KerasLayer, KerasModel, named_layers
-
-ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "GetItem")
-"""Operations of `preprocess_input` written into a Functional model: scaling, means, the turn to BGR."""
 
 
 def guess(names: Sequence[str], scales_inside: bool, network: str) -> tuple[str, str]:
@@ -37,7 +31,7 @@ def guess(names: Sequence[str], scales_inside: bool, network: str) -> tuple[str,
             return preprocessing, f"{network} is named like the built-in {name}: its preprocessing, {preprocessing}"
         application = application_named_like(name)
         if application is not None:
-            preprocessing = application_preprocessing(application)
+            preprocessing = APPLICATIONS[application]
             return preprocessing, f"{network} is named like keras:{application}: its preprocessing, {preprocessing}"
     return (
         "unit",
@@ -46,38 +40,11 @@ def guess(names: Sequence[str], scales_inside: bool, network: str) -> tuple[str,
     )
 
 
-def guess_model_preprocessing(recorder: KerasRecorder, network: str) -> tuple[str, str]:
-    """The same for a Keras model, traced."""
-    first = next((entry.path for entry in recorder.entries if entry.is_convolution), "")
-    names = [recorder.model.name, *first.split("/")[:-1]]
-    return guess(names, _scales_inside(recorder), network)
+def scales_bytes(scale: ArrayLike) -> bool:
+    """Whether a Rescaling by this brings pixels in [0, 255] down; one that is made for [0, 1] does not."""
+    return bool(np.max(np.abs(np.asarray(scale, np.float64))) < 0.1)
 
 
-def _scales_inside(recorder: KerasRecorder) -> bool:
-    first = next((entry.index for entry in recorder.entries if entry.is_convolution), len(recorder.entries))
-    before = (recorder.calls[index][0] for index in range(first) if index in recorder.calls)
-    return any(_takes_bytes(layer) for layer in before) or any(
-        type(operation).__name__ in ARITHMETIC for operation in _operations_before_convolutions(recorder.model)
-    )
-
-
-def _takes_bytes(layer: KerasLayer) -> bool:
-    """A scaling layer that brings pixels in [0, 255] down; one that is made for [0, 1] is none."""
-    if isinstance(layer, keras.layers.Rescaling):
-        return bool(np.max(np.abs(np.asarray(layer.scale, np.float64))) < 0.1)
-    if isinstance(layer, keras.layers.Normalization):
-        return bool(np.max(np.abs(np.asarray(layer.mean))) > 2 or np.max(np.asarray(layer.variance)) > 2)
-    return False
-
-
-def _operations_before_convolutions(model: KerasModel) -> Iterator[Any]:
-    """The operations of a Functional model that are no layers, up to the first convolution."""
-    for operation in getattr(model, "operations", None) or []:
-        if isinstance(operation, keras.Model) and any(
-            isinstance(layer, CONVOLUTIONS) for layer in named_layers(operation).values()
-        ):
-            return
-        if isinstance(operation, CONVOLUTIONS):
-            return
-        if not isinstance(operation, keras.layers.Layer):
-            yield operation
+def normalizes_bytes(mean: ArrayLike, variance: ArrayLike) -> bool:
+    """Whether a Normalization by these is made for pixels in [0, 255]."""
+    return bool(np.max(np.abs(np.asarray(mean))) > 2 or np.max(np.asarray(variance)) > 2)

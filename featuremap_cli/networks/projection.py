@@ -28,7 +28,7 @@ from featuremap_cli.networks.grouped_convolution import mark_grouped_convolution
 from featuremap_cli.networks.input import PREPROCESSING
 from featuremap_cli.networks.layer_entry import LayerEntry
 from featuremap_cli.networks.network import Network
-from featuremap_cli.networks.recording import RUN_ERRORS, first_line
+from featuremap_cli.networks.recording import RUN_ERRORS, GraphRecorder, first_line, graph_recorder
 from featuremap_cli.networks.rectifiers import Activations, Rectifier, find_activations
 from featuremap_cli.networks.startup import convert_variables_to_constants_v2, tensorflow
 
@@ -74,8 +74,9 @@ class Projector:
         self._network, self._layer = network, layer
         name = network.preprocessing if preprocess == "auto" else preprocess
         self._turned = PREPROCESSING[name].order == "bgr"
-        self._first = network.recorder.is_channels_first(layer)
-        frozen, definition = _frozen(network, layer)
+        recorder = graph_recorder(network.recorder)
+        self._first = recorder.is_channels_first(layer)
+        frozen, definition = _frozen(recorder, layer)
         found = find_activations(frozen.graph.get_operations())
         self.others = () if method == "gradient" else found.others
         _replace_gradients(definition, found, method)
@@ -154,17 +155,17 @@ class Projector:
             ) from error
 
 
-def _frozen(network: Network, layer: LayerEntry) -> tuple[Any, Any]:
+def _frozen(recorder: GraphRecorder, layer: LayerEntry) -> tuple[Any, Any]:
     """The network up to a layer as a function whose graph holds the weights, and that graph's definition.
 
     Functions that the graph calls are set into it.
     """
     try:
-        frozen = convert_variables_to_constants_v2(network.recorder.cut_to(layer))
+        frozen = convert_variables_to_constants_v2(recorder.cut_to(layer))
         return frozen, frozen.graph.as_graph_def()
     except RUN_ERRORS as error:
         raise NetworkError(
-            f"{layer.path} in {network.name} cannot be projected, its weights cannot be put into one graph: "
+            f"{layer.path} in {recorder.network} cannot be projected, its weights cannot be put into one graph: "
             f"{first_line(error)}"
         ) from error
 

@@ -7,9 +7,9 @@ that convolution, not the network.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from featuremap_cli.arrays import Float32
 from featuremap_cli.errors import ImageError, NetworkError
 from featuremap_cli.networks.image_input import ImageInput
 from featuremap_cli.networks.layer_entry import LayerEntry
+from featuremap_cli.networks.layer_weights import LayerWeights
+from featuremap_cli.networks.recorder import Recorder
 from featuremap_cli.networks.startup import tensorflow
 
 RUN_ERRORS = (tensorflow.errors.OpError, ValueError, TypeError, NotImplementedError)
@@ -32,25 +34,6 @@ _PREFACES = (
     "File ",
 )
 """How the lines begin that Keras and TensorFlow put before the error itself."""
-
-
-class Recorder(Protocol):
-    """A network that can be run so that it keeps what its layers give."""
-
-    @property
-    def entries(self) -> tuple[LayerEntry, ...]:
-        """All its layers, in depth."""
-
-    def record(
-        self, batch: Float32, chosen: Sequence[LayerEntry], *, before_activation: bool, compiled: bool
-    ) -> list[Float32]:
-        """What the chosen layers give, as `Network.record` describes it."""
-
-    def cut_to(self, entry: LayerEntry) -> Any:
-        """The network as TensorFlow's function of a batch of images, cut down to this layer's output alone."""
-
-    def is_channels_first(self, entry: LayerEntry) -> bool:
-        """Whether this layer's output has its channels before height and width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +63,9 @@ class GraphRecorder:
         network: the network's name, for messages.
     """
 
+    compiles = True
+    knows_weights = False
+
     def __init__(
         self,
         function: Any,
@@ -92,6 +78,10 @@ class GraphRecorder:
         self._function = function
         self._enough: list[tuple[int, int]] = []
         self._pruned: dict[tuple[tuple[int, ...], bool], Any] = {}
+
+    def layer_weights(self, paths: Collection[str] | None = None) -> Iterable[LayerWeights]:
+        """See `Recorder.layer_weights`: a graph keeps no layers' weights apart."""
+        return ()
 
     def record(
         self, batch: Float32, chosen: Sequence[LayerEntry], *, before_activation: bool, compiled: bool = True
@@ -107,11 +97,11 @@ class GraphRecorder:
         return [self.as_maps(entry, piece, len(batch)) for entry, piece in zip(chosen, pieces, strict=True)]
 
     def cut_to(self, entry: LayerEntry) -> Any:
-        """See `Recorder.cut_to`."""
+        """The network as TensorFlow's function of a batch of images, cut down to this layer's output alone."""
         return self._function.prune(self._function.inputs[self.image.position], [self.tensor(entry, False)])
 
     def is_channels_first(self, entry: LayerEntry) -> bool:
-        """See `Recorder.is_channels_first`."""
+        """Whether this layer's output has its channels before height and width."""
         return self.spots[entry.index].channels_first
 
     def tensor(self, entry: LayerEntry, before_activation: bool) -> Any:
@@ -179,6 +169,17 @@ class GraphRecorder:
                 return_elements=[self.spots[entry.index].output.name for entry in drawable],
             )
         return next((entry.path for entry, output in zip(drawable, outputs, strict=True) if 0 in output.shape), None)
+
+
+def graph_recorder(recorder: Recorder) -> GraphRecorder:
+    """A network's recorder, which has a graph.
+
+    Raises:
+        TypeError: the network was loaded to be recorded only, which may leave TensorFlow out.
+    """
+    if not isinstance(recorder, GraphRecorder):
+        raise TypeError(f"expected a network that TensorFlow runs, got a {type(recorder).__name__}")
+    return recorder
 
 
 def run_in_pieces(batch: Float32, image: ImageInput, network: str, run: Any) -> list[Any]:

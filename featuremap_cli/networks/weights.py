@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from featuremap_cli.arrays import FilterBank
-from featuremap_cli.networks.keras_recorder import KerasRecorder
 from featuremap_cli.networks.layer_entry import LayerEntry
+from featuremap_cli.networks.layer_weights import LayerWeights
 from featuremap_cli.networks.network import Network
-from featuremap_cli.networks.startup import keras
-from featuremap_cli.networks.walk import KerasLayer, named_layers
-from featuremap_cli.sources.convolution_weights import KERNEL_NAMES, filter_bank, weights_fit
+from featuremap_cli.sources.convolution_weights import filter_bank, weights_fit
 
 
 @dataclass(frozen=True)
@@ -45,12 +42,12 @@ def layer_filters(network: Network, entries: Sequence[LayerEntry]) -> dict[int, 
     Returns:
         {entry.index: filters}. A SeparableConv2D gives its 1x1 filters, whose number is that of its maps.
     """
-    if not isinstance(network.recorder, KerasRecorder):
-        return {}
+    paths = {entry.index: entry.path.rpartition("#")[0] or entry.path for entry in entries}
+    weights = {layer.path: layer for layer in network.recorder.layer_weights(set(paths.values()))}
     found = {}
     for entry in entries:
-        layer, _ = network.recorder.calls[entry.index]
-        bank = _filters_of(layer, f"{network.name}:{entry.path}")
+        layer = weights.get(paths[entry.index])
+        bank = None if layer is None else _filters_of(layer, f"{network.name}:{entry.path}")
         if bank is not None:
             found[entry.index] = bank
     return found
@@ -58,29 +55,22 @@ def layer_filters(network: Network, entries: Sequence[LayerEntry]) -> dict[int, 
 
 def knows_weights(network: Network) -> bool:
     """Whether the weights can be told apart: they can in every Keras model, not in a SavedModel."""
-    return isinstance(network.recorder, KerasRecorder)
+    return network.recorder.knows_weights
 
 
 def unreal_weights(network: Network) -> Iterator[UnrealWeights]:
     """Every array of weights in the whole network, batch normalization's statistics too, that holds NaN or infinity."""
-    if not isinstance(network.recorder, KerasRecorder):
-        return
-    seen: set[int] = set()
-    for path, layer in named_layers(network.recorder.model).items():
-        for variable in layer.weights:
-            if id(variable) in seen or not keras.backend.is_float_dtype(variable.dtype):
-                continue
-            seen.add(id(variable))
-            values = np.asarray(keras.ops.convert_to_numpy(variable)).astype(np.float64)
-            if np.isfinite(values).all():
-                continue
-            nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-            yield UnrealWeights(path, variable.name, nan, infinite, _unreal_filters(layer, variable.name))
+    for layer in network.recorder.layer_weights():
+        for name, array in layer.arrays.items():
+            values = array.astype(np.float64)
+            if not np.isfinite(values).all():
+                nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+                yield UnrealWeights(layer.path, name, nan, infinite, _unreal_filters(layer, name))
 
 
-def _unreal_filters(layer: KerasLayer, weight: str) -> tuple[int, ...]:
+def _unreal_filters(layer: LayerWeights, weight: str) -> tuple[int, ...]:
     """The filters of a convolution that hold NaN or infinity in their kernel or in their bias."""
-    bank = _filters_of(layer, layer.name)
+    bank = _filters_of(layer, layer.path)
     if bank is None:
         return ()
     values = bank.bias if weight == "bias" else bank.weights
@@ -88,14 +78,9 @@ def _unreal_filters(layer: KerasLayer, weight: str) -> tuple[int, ...]:
     return tuple(np.flatnonzero(unreal.any(axis=0)).tolist())
 
 
-def _filters_of(layer: KerasLayer, source: str) -> FilterBank | None:
-    kind = next((name for name in KERNEL_NAMES if isinstance(layer, getattr(keras.layers, name))), None)
-    if kind is None:
+def _filters_of(layer: LayerWeights, source: str) -> FilterBank | None:
+    weights = list(layer.arrays.values())
+    if layer.kind is None or not weights_fit(layer.kind, layer.settings, weights):
         return None
-    weights = layer.get_weights()
-    settings: dict[str, Any] = {
-        name: getattr(layer, name, None) for name in ("filters", "depth_multiplier", "use_bias")
-    }
-    if not weights_fit(kind, {**settings, "kernel_size": list(layer.kernel_size)}, weights):
-        return None
-    return filter_bank(kind, weights, source, groups=getattr(layer, "groups", 1), pointwise=kind == "SeparableConv2D")
+    groups, pointwise = int(layer.settings.get("groups") or 1), layer.kind == "SeparableConv2D"
+    return filter_bank(layer.kind, weights, source, groups=groups, pointwise=pointwise)

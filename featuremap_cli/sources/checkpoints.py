@@ -12,7 +12,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,8 +39,15 @@ class SavedNetwork(Protocol):
 
     config: object
 
-    def weights(self, layer: SavedLayer, layers: tuple[SavedLayer, ...]) -> list[NDArray[Any]] | None:
-        """A convolutional layer's weights in Keras's order, or None."""
+    def weights(
+        self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str] = ()
+    ) -> list[NDArray[Any]] | None:
+        """A layer's weights in Keras's order, or None; `names` is what they are called, unknown for convolutions."""
+
+    def weight_shapes(
+        self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str] = ()
+    ) -> list[tuple[int, ...]] | None:
+        """Their shapes, without reading them."""
 
 
 def read_bank(path: str | Path, layer_path: str) -> FilterBank | None:
@@ -58,7 +65,7 @@ def read_bank(path: str | Path, layer_path: str) -> FilterBank | None:
     Raises:
         NetworkError: there is no such file, it is damaged, encrypted or no network, or it has no such convolution.
     """
-    with _opened(Path(path)) as network:
+    with opened_network(Path(path)) as network:
         layers = saved_layers(network.config) if network is not None else None
         if network is None or layers is None:
             return None
@@ -83,7 +90,7 @@ def convolution_paths(path: str | Path) -> tuple[str, ...] | None:
     Raises:
         NetworkError: as `read_bank`.
     """
-    with _opened(Path(path)) as network:
+    with opened_network(Path(path)) as network:
         layers = saved_layers(network.config) if network is not None else None
         return None if layers is None else tuple(_bank_paths(layers))
 
@@ -133,8 +140,12 @@ def _is_convolution(layer: SavedLayer) -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[SavedNetwork | None]:
-    """The file, opened by what it begins with; None for a folder, which holds a SavedModel if anything."""
+def opened_network(path: Path) -> Iterator[SavedNetwork | None]:
+    """A saved network's file, opened by what it begins with; None for a folder, which holds a SavedModel if anything.
+
+    Raises:
+        NetworkError: there is no such file, or it is damaged, encrypted or no network.
+    """
     if path.is_dir():
         yield None
         return

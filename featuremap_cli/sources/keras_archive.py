@@ -10,10 +10,10 @@ import io
 import json
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +37,27 @@ class KerasArchive:
         self.config = config
         self._weights = weights
 
-    def weights(self, layer: SavedLayer, layers: tuple[SavedLayer, ...]) -> list[NDArray[Any]] | None:
+    def weights(
+        self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str] = ()
+    ) -> list[NDArray[Any]] | None:
         """A layer's weights in Keras's order; None where the file does not hold them as expected.
 
         Args:
             layer: the layer.
             layers: all layers of the file. The weights of a layer shared between networks are kept once, where
                 the first of them has it.
+            names: what the weights are called; the file numbers them.
         """
+        stored = self._stored(layer, layers)
+        return None if stored is None else [np.asarray(dataset[()]) for dataset in stored]
+
+    def weight_shapes(
+        self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str] = ()
+    ) -> list[tuple[int, ...]] | None:
+        """The shapes of what `weights` gives, which is not read; None for anything but numbers."""
+        return array_shapes(self._stored(layer, layers))
+
+    def _stored(self, layer: SavedLayer, layers: tuple[SavedLayer, ...]) -> list[Any] | None:
         sharing = (other for other in layers if layer.shared_id is not None and other.shared_id == layer.shared_id)
         for place in (layer, *sharing):
             stored = self._group(f"{place.group}/vars")
@@ -58,7 +71,7 @@ class KerasArchive:
             return None
         if name not in (None, layer.names[-1]):
             return None
-        return read_arrays(stored, [str(number) for number in range(len(stored))])
+        return sound_datasets(stored, [str(number) for number in range(len(stored))])
 
     def _group(self, path: str) -> Any | None:
         return None if self._weights is None else hard_link(self._weights, path)
@@ -102,7 +115,7 @@ class StoredMember(io.RawIOBase):
     zipfile's own reader starts again at the member's first byte to seek back, and HDF5 seeks back all the time.
     """
 
-    def __init__(self, file: BinaryIO, member: zipfile.ZipInfo) -> None:
+    def __init__(self, file: io.BufferedReader, member: zipfile.ZipInfo) -> None:
         file.seek(member.header_offset)
         signature, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
         if signature != b"PK\3\4":
@@ -130,10 +143,9 @@ class StoredMember(io.RawIOBase):
         """Fill a buffer from the position on, up to the member's end."""
         length = max(0, min(len(buffer), self._size - self._position))
         self._file.seek(self._start + self._position)
-        data = self._file.read(length)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        filled = self._file.readinto(memoryview(buffer)[:length])
+        self._position += filled
+        return filled
 
 
 def hard_link(group: Any, path: str) -> Any | None:
@@ -160,20 +172,30 @@ def attribute(holder: Any, name: str) -> Any | None:
         raise OSError(str(error)) from error
 
 
-def read_arrays(group: Any, paths: list[str]) -> list[NDArray[Any]] | None:
-    """Arrays of an HDF5 group; None unless every one of them is there, stored whole, in this file.
+def sound_datasets(group: Any, paths: list[str]) -> list[Any] | None:
+    """Arrays of an HDF5 group, not read yet; None unless every one of them is there, stored whole, in this file.
 
     An array that declares more than the file holds (a compressed or never written one, or one in another file) is
     not read: it may be far larger than it looks. Keras has its own guards for those.
     """
     import h5py
 
-    arrays = []
+    datasets = []
     for path in paths:
         dataset = hard_link(group, path)
         if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
             return None
         if dataset.id.get_storage_size() < dataset.nbytes:
             return None
-        arrays.append(np.asarray(dataset[()]))
-    return arrays
+        datasets.append(dataset)
+    return datasets
+
+
+def array_shapes(datasets: list[Any] | None) -> list[tuple[int, ...]] | None:
+    """The shapes of arrays that are not read yet; None where there are none, or they hold something else than floats.
+
+    Keras's counters, of the images that a layer was adapted to, are whole numbers, one each.
+    """
+    if datasets is None or any(one.dtype.kind != "f" and (one.shape or one.dtype.kind not in "iu") for one in datasets):
+        return None
+    return [tuple(one.shape) for one in datasets]

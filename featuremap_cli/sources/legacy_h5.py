@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from featuremap_cli.errors import NetworkError
 from featuremap_cli.sources.convolution_weights import KERNEL_NAMES
-from featuremap_cli.sources.keras_archive import attribute, hard_link, read_arrays
+from featuremap_cli.sources.keras_archive import array_shapes, attribute, hard_link, sound_datasets
 from featuremap_cli.sources.network_config import SavedLayer
 
 
@@ -33,26 +34,40 @@ class LegacyH5:
         self.config = config
         self._weights = weights
 
-    def weights(self, layer: SavedLayer, layers: tuple[SavedLayer, ...]) -> list[NDArray[Any]] | None:
-        """A convolutional layer's weights in Keras's order; None where the file does not name them plainly.
+    def weights(
+        self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str] = ()
+    ) -> list[NDArray[Any]] | None:
+        """A layer's weights in Keras's order; None where the file does not name them plainly.
 
         Args:
-            layer: the layer, of a class in `KERNEL_NAMES`.
+            layer: the layer.
             layers: all layers of the file: among several of one name in a nested network, only one whose
                 variables carry its whole path is told apart.
+            names: what the weights are called, in the order wanted; needed for a layer that is no convolution.
         """
+        stored = self._stored(layer, layers, names)
+        return None if stored is None else [np.asarray(dataset[()]) for dataset in stored]
+
+    def weight_shapes(
+        self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str] = ()
+    ) -> list[tuple[int, ...]] | None:
+        """The shapes of what `weights` gives, which is not read; None for anything but numbers."""
+        return array_shapes(self._stored(layer, layers, names))
+
+    def _stored(self, layer: SavedLayer, layers: tuple[SavedLayer, ...], names: Sequence[str]) -> list[Any] | None:
         group = hard_link(self._weights, layer.names[0])
         if group is None:
             return None
         stored = attribute_texts(group, "weight_names")
         if len(layer.names) == 1:
-            return read_arrays(group, stored)
+            return sound_datasets(group, stored) if _are_called(stored, names) else None
         namesakes = [
             other for other in layers if other.names[0] == layer.names[0] and other.names[-1] == layer.names[-1]
         ]
         inner = "/".join(layer.names[1:]) if len(namesakes) > 1 else layer.names[-1]
-        chosen = weights_below(stored, inner, KERNEL_NAMES[layer.class_name])
-        return None if chosen is None else read_arrays(group, chosen)
+        wanted = KERNEL_NAMES.get(layer.class_name) or tuple((name,) for name in names if name != "bias")
+        chosen = weights_below(stored, inner, wanted) if wanted else None
+        return None if chosen is None else sound_datasets(group, chosen)
 
 
 @contextmanager
@@ -116,6 +131,17 @@ def weights_below(stored: list[str], layer: str, kernel_names: tuple[tuple[str, 
         return None
     bias = ["bias"] if f"{owner}/bias" in by_variable else []
     return [by_variable[f"{owner}/{name}"] for name in (*wanted, *bias)]
+
+
+def _are_called(stored: list[str], names: Sequence[str]) -> bool:
+    """Whether arrays have these names, in this order; a depthwise kernel may be called a kernel."""
+    if not names:
+        return True
+    called = [name.rpartition("/")[2].partition(":")[0] for name in stored]
+    return len(called) == len(names) and all(
+        own == wanted or (own, wanted) == ("depthwise_kernel", "kernel")
+        for own, wanted in zip(called, names, strict=True)
+    )
 
 
 def _is_known_layout(weights: Any) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Thread
+from threading import Barrier, Thread, current_thread
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from featuremap_cli.convolution.threads import for_each
+from featuremap_cli.convolution.threads import for_each, kept_threads
 
 
 def blas_threads():
@@ -50,7 +50,7 @@ def test_an_error_comes_through_and_the_threads_come_back():
     def fail(item):
         raise ValueError(f"item {item}")
 
-    with pytest.raises(ValueError, match="item 0"):
+    with pytest.raises(ValueError, match=r"item \d"):
         for_each(fail, range(3))
     assert blas_threads() == {2}
 
@@ -68,4 +68,52 @@ def test_callers_side_by_side_give_the_threads_back_once():
         caller.start()
     for caller in callers:
         caller.join()
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_kept_threads_are_the_same_for_every_call_and_end_with_the_block():
+    def workers(calls):
+        seen = set()
+        for _ in range(calls):
+            for_each(lambda _: seen.add(current_thread()), range(8))
+        return seen
+
+    with kept_threads():
+        kept = workers(5) - {current_thread()}
+        assert len(kept) <= 1
+        assert blas_threads() == {1}
+    assert not any(thread.is_alive() for thread in kept)
+    assert blas_threads() == {2}
+    assert workers(1).isdisjoint(kept)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_each_item_is_done_once_in_order_of_its_taking():
+    seen = []
+    for_each(seen.append, range(1000))
+    assert sorted(seen) == list(range(1000))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_after_an_error_what_is_left_is_left():
+    seen = []
+
+    def work(item):
+        seen.append(item)
+        if item == 3:
+            raise OverflowError
+
+    with pytest.raises(OverflowError):
+        for_each(work, range(100_000))
+    assert len(seen) < 100_000
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_kept_threads_raise_what_the_work_raises():
+    def fail(item):
+        raise ArithmeticError(item)
+
+    with pytest.raises(ArithmeticError), kept_threads():
+        for_each(fail, range(3))
     assert blas_threads() == {2}

@@ -20,12 +20,8 @@ from keras import layers
 
 from featuremap_cli.arrays import Image
 from featuremap_cli.errors import NetworkError, UsageError
-from featuremap_cli.networks.applications import (
-    application_named_like,
-    application_names,
-    application_preprocessing,
-    build_application,
-)
+from featuremap_cli.networks.application_table import APPLICATIONS, application_named_like
+from featuremap_cli.networks.applications import application_names, application_preprocessing, build_application
 from featuremap_cli.networks.catalogue import load_network
 
 # What Keras 3.15 does to save a model under NumPy 2.4; saving is the tests' doing, not ours.
@@ -224,6 +220,10 @@ def test_every_application_has_the_preprocessing_of_its_own_module() -> None:
     expected |= {"EfficientNetB0": "inside", "MobileNetV3Small": "inside", "ConvNeXtTiny": "inside", "Xception": "tf"}
     assert {name: application_preprocessing(name) for name in expected} == expected
     assert all(application_preprocessing(name) for name in application_names())
+
+
+def test_the_table_of_applications_is_that_of_the_keras_installed() -> None:
+    assert dict(APPLICATIONS) == {name: application_preprocessing(name) for name in application_names()}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The networks that travel in the package: what is known of them, read without importing Keras.
 
-Beside this file lie, for each network, NAME.npz (its weights), NAME.LICENSE.txt (the notice of whoever trained it)
-and NAME.py (its layers, the one file that imports Keras).
+Beside this file lie, for each network, NAME.npz (its weights), NAME.LICENSE.txt (the notice of whoever trained it),
+NAME.py (its layers, the one file that imports Keras) and NAME.json (the same layers as Keras writes them, for a run
+without Keras; a test holds that they are the same, and writes the file anew with --rewrite-golden).
 """
 
 from __future__ import annotations
@@ -91,6 +92,11 @@ class BuiltinNetwork:
     def weights_path(self) -> Path:
         """The .npz file: float16, keys `LAYER/kernel` (height, width, input_channels, filters) and `LAYER/bias`."""
         return FOLDER / f"{self.name}.npz"
+
+    @property
+    def configuration_path(self) -> Path:
+        """The .json file: its layers, as Keras writes a model's configuration."""
+        return FOLDER / f"{self.name}.json"
 
     @property
     def weights_bytes(self) -> int:
