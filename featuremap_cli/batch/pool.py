@@ -76,6 +76,15 @@ class Pool:
         self._starts_in_vain = 0
         self._fatal: Fatal | None = None
 
+    def warm_up(self) -> None:
+        """Start all workers before there are tasks for them."""
+        self._workers += [self._start() for _ in range(self._jobs - len(self._workers))]
+
+    def is_warm(self) -> bool:
+        """Whether a worker has started."""
+        self._reported(0.0)
+        return any(worker.is_ready for worker in self._workers)
+
     def is_full(self) -> bool:
         """Whether every worker has enough to do."""
         return self._unfinished() >= self._jobs * self._ahead
@@ -98,6 +107,8 @@ class Pool:
         """End all workers within a second or so; they remove their temporary files."""
         for worker in self._workers:
             _hang_up(worker.process.stdin)
+            if not worker.is_ready:
+                worker.process.kill()  # it has done nothing yet, and would first finish its start
         deadline = time.monotonic() + _PATIENCE_SECONDS
         for worker in self._workers:
             _end(worker.process, max(0.0, deadline - time.monotonic()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from featuremap_cli.batch.cluster_settings import Cluster
 from featuremap_cli.batch.engines import Engine, OneByOne, tasks_ahead
@@ -10,9 +11,12 @@ from featuremap_cli.batch.fingerprint import size_of_image
 from featuremap_cli.batch.job import Finished, Job, Task
 from featuremap_cli.batch.outputs import OutputFolder
 
-# How long an image takes is known only when one has been done. A run begins here, and goes on in worker processes once
-# it has taken as long as those take to start: so it is never much longer than the better of the two ways.
-_SECONDS_HERE = 0.4
+if TYPE_CHECKING:
+    from featuremap_cli.batch.pool import Pool
+
+# How long an image takes is known only when some have been done. A run begins here; when it has taken a while, worker
+# processes are started, and once one of them is ready they do what is left. With 0 they do everything.
+_SECONDS_HERE = 0.3
 # Several files of this size together are many megapixels, and a network is not to be loaded here and in workers too.
 _MANY_BYTES = 6_000_000
 _FEW_IMAGES_OF_A_NETWORK = 8
@@ -37,24 +41,26 @@ def engine_for(job: Job, folder: OutputFolder, jobs: int, cluster: Cluster | Non
 
 
 class WorkersWhenWorthIt:
-    """Does the first tasks here; starts worker processes once that has taken long, or will."""
+    """Does the first tasks here; starts worker processes once that has taken long, or will, and goes on until they are
+    ready."""
 
     def __init__(self, job: Job, folder: OutputFolder, jobs: int) -> None:
         self._job, self._folder, self._jobs = job, folder, jobs
         self._first: list[tuple[Task, int]] = []
         self._seconds = 0.0
         self._here = OneByOne(job, folder)
-        self._pool: Engine | None = None
+        self._pool: Pool | None = None
+        self._is_pool_at_work = False
 
     def is_full(self) -> bool:
         """Whether the workers have enough to do, or would have."""
-        if self._pool is not None:
+        if self._pool is not None and self._is_pool_at_work:
             return self._pool.is_full()
         return not self._job.overlaps and len(self._first) >= self._jobs * tasks_ahead(self._job.batch_size)
 
     def submit(self, task: Task) -> None:
         """Keep the task, or give it to the workers."""
-        if self._pool is not None:
+        if self._pool is not None and self._is_pool_at_work:
             self._pool.submit(task)
             return
         self._first.append((task, size_of_image(task.location.path)))
@@ -62,7 +68,9 @@ class WorkersWhenWorthIt:
 
     def collect(self, wait: bool) -> list[Finished]:
         """What the workers have done; without workers, what is done here now."""
-        if self._pool is not None:
+        if self._pool is not None and not self._is_pool_at_work and self._pool.is_warm():
+            self._hand_over(self._pool)
+        if self._pool is not None and self._is_pool_at_work:
             return self._pool.collect(wait)
         if wait and self._first:
             self._here.submit(self._first.pop(0)[0])
@@ -80,19 +88,22 @@ class WorkersWhenWorthIt:
         return self._here.close() + (self._pool.close() if self._pool is not None else [])
 
     def _start_if_worth_it(self) -> None:
-        if not self._first:
+        if self._pool is not None or not self._first:
             return
         waiting = len(self._first)
         takes_long = waiting >= _FEW_IMAGES_OF_A_NETWORK if self._job.overlaps else self._seconds >= _SECONDS_HERE
         if takes_long or (waiting > 1 and sum(size for _, size in self._first) >= _MANY_BYTES):
-            self._pool = self._start_pool()
+            # A single image is done without importing what this imports.
+            from featuremap_cli.batch.pool import Pool
 
-    def _start_pool(self) -> Engine:
-        # A single image is done without importing what this imports.
-        from featuremap_cli.batch.pool import Pool
+            self._pool = Pool(self._job, self._folder, self._jobs)
+            if _SECONDS_HERE and not self._job.overlaps:
+                self._pool.warm_up()
+            else:
+                self._hand_over(self._pool)
 
-        pool = Pool(self._job, self._folder, self._jobs)
+    def _hand_over(self, pool: Pool) -> None:
+        self._is_pool_at_work = True
         for task, _ in self._first:
             pool.submit(task)
         self._first.clear()
-        return pool

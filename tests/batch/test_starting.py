@@ -18,7 +18,15 @@ class RecordingPool(OneByOne):
 
     def __init__(self, job: Toy, folder: OutputFolder, jobs: int) -> None:
         RecordingPool.started += 1
+        self.asked = 0
         super().__init__(job, folder)
+
+    def warm_up(self) -> None:
+        """It takes three questions to get warm."""
+
+    def is_warm(self) -> bool:
+        self.asked += 1
+        return self.asked >= 3
 
 
 @pytest.fixture
@@ -66,7 +74,7 @@ def test_workers_start_at_once_for_large_images_and_many_of_a_network(
     assert engine.close() == []
 
 
-@pytest.mark.parametrize(("seconds", "done_here"), [(0.0, 12), (0.15, 3), (0.5, 1)])
+@pytest.mark.parametrize(("seconds", "done_here"), [(0.0, 12), (0.12, 3), (0.5, 1)])
 def test_workers_start_once_a_run_has_taken_long(
     tmp_path: Path, pools: type[RecordingPool], seconds: float, done_here: int
 ) -> None:
@@ -79,6 +87,9 @@ def test_workers_start_once_a_run_has_taken_long(
         here += 1
     assert here == done_here
     assert pools.started == (done_here < 12)
+    # What is left is done here too until a worker is ready, and then by the workers.
+    finished = [one for _ in range(12 - here) for one in engine.collect(wait=True)]
+    assert [one.index for one in finished] == list(range(done_here, 12))
 
 
 def test_a_batch_is_gathered_from_few_images(tmp_path: Path, pools: type[RecordingPool]) -> None:

@@ -43,7 +43,7 @@ def measure(bench: Workbench) -> Report:
         ABOUT,
         tuple(comparison for _, comparison in (*size, *filters, *images)),
         tuple(findings),
-        ("Once a run has taken 0.4 s, two processes share the work; the peak memory is that of the largest process.",),
+        ("Once a run has taken 0.3 s, worker processes join in; the peak memory is that of the largest process.",),
     )
 
 
