@@ -9,9 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from featuremap_cli.arrays import Float32, LayerMaps
+from featuremap_cli.arrays import FeatureMaps, Float32, LayerMaps
 from featuremap_cli.convolution.threads import for_each
 
+_SMALL_MAP = 1 << 14
 _BYTES_AT_ONCE, _WORTH_THREADS = 1 << 20, 8 << 20
 
 
@@ -82,6 +83,30 @@ def facts_of(values: Float32, squares: bool = False) -> MapFacts:
     return MapFacts(low, high, values.size - known.size, values.size, zeros, total, spread)
 
 
+def facts_of_each(maps: Float32, squares: bool = False) -> Sequence[MapFacts]:
+    """Return the facts of each of some maps, float32 (filters, height, width): quicker than one by one for small maps.
+
+    Args:
+        maps: the maps, with pixels.
+        squares: as in `facts_of`.
+    """
+    flat = maps.reshape(len(maps), -1)
+    lows, highs = flat.min(axis=1), flat.max(axis=1)
+    zeros = np.count_nonzero(flat == 0, axis=1)
+    with np.errstate(invalid="ignore"):
+        totals = flat.sum(axis=1, dtype=np.float64)
+    finite = np.isfinite(lows) & np.isfinite(highs)
+    spreads = np.zeros(len(flat))
+    if squares:
+        with np.errstate(invalid="ignore"):
+            spreads = np.square(flat - totals[:, np.newaxis] / flat.shape[1]).sum(axis=1)
+    numbers = zip(lows.tolist(), highs.tolist(), zeros.tolist(), totals.tolist(), spreads.tolist(), strict=True)
+    return [
+        MapFacts(low, high, 0, flat.shape[1], zero, total, spread) if known else facts_of(values, squares)
+        for values, known, (low, high, zero, total, spread) in zip(flat, finite.tolist(), numbers, strict=True)
+    ]
+
+
 class BandReader(Protocol):
     """Takes in maps as they are read."""
 
@@ -89,13 +114,14 @@ class BandReader(Protocol):
         """Take in the rows from `first` on of one map, float32 (rows, width); a map's rows come in their order."""
 
 
-def read_maps(maps: LayerMaps, *readers: BandReader) -> None:
-    """Read all maps once, from top to bottom.
+def read_maps(maps: LayerMaps, *readers: BandReader, only: Sequence[int] | None = None) -> None:
+    """Read maps once, from top to bottom: all of them, or only some.
 
     Several maps at a time where a band of them is large, and few enough rows at a time to stay in the processor's
     cache from one reader to the next.
     """
     step = max(1, _BYTES_AT_ONCE // max(1, 4 * maps.size[1]))
+    wanted = range(maps.filters) if only is None else only
     for first, band in maps.bands():
 
         def hand_out(index: int, first: int = first, band: Float32 = band) -> None:
@@ -104,9 +130,9 @@ def read_maps(maps: LayerMaps, *readers: BandReader) -> None:
                     reader.take(index, first + top, band[index, top : top + step])
 
         if band.nbytes >= _WORTH_THREADS:
-            for_each(hand_out, range(len(band)))
+            for_each(hand_out, wanted)
         else:
-            for index in range(len(band)):
+            for index in wanted:
                 hand_out(index)
 
 
@@ -129,6 +155,8 @@ class FactsReader:
 
 def survey(maps: LayerMaps, squares: bool = False) -> Sequence[MapFacts]:
     """Return the facts of each map."""
+    if isinstance(maps, FeatureMaps) and maps.maps.size and maps.size[0] * maps.size[1] <= _SMALL_MAP:
+        return facts_of_each(maps.maps, squares)
     reader = FactsReader(maps, squares)
     read_maps(maps, reader)
     return reader.facts

@@ -16,6 +16,8 @@ Pixels = NDArray[np.uint8]
 
 _SMALL = 64
 _palettes: WeakKeyDictionary[Image, Pixels] = WeakKeyDictionary()
+# The same image stands beside the maps of every layer, in few sizes: one for each size of maps.
+_drawn: WeakKeyDictionary[Image, dict[tuple[int, int, int], Pixels]] = WeakKeyDictionary()
 
 
 def input_words(image: Image) -> str:
@@ -46,8 +48,16 @@ def input_indices(image: Image, height: int, width: int, start: int) -> Pixels:
     """Return the image at a size, in the colors of `input_colors` (their errors spread, as in a GIF).
 
     Returns:
-        uint8 (height, width): palette indices, the first color at `start`.
+        uint8 (height, width): palette indices, the first color at `start`; found once for each image and size.
     """
+    known = _drawn.setdefault(image, {})
+    key = height, width, start
+    if key not in known:
+        known[key] = _find_indices(image, height, width, start)
+    return known[key]
+
+
+def _find_indices(image: Image, height: int, width: int, start: int) -> Pixels:
     picture = input_picture(image, height, width)
     colors = input_colors(image)
     if image.channels != 3:

@@ -155,10 +155,12 @@ def read_for_sheet(maps: LayerMaps, style: SheetStyle, title: str, image: Image 
     How large its tiles are depends on the labels, and they on the maps' ranges. For maps that are made anew each time
     they are read, it is guessed from labels of a usual length, and seldom wrong: then they are read once more.
     """
-    facts = FactsReader(maps, squares=style.sort == "std")
+    squares = style.sort == "std"
     expected = None if isinstance(maps, FeatureMaps) else _expected(maps, style, title, image)
-    tiles = KeptTiles(maps, *expected) if expected is not None else None
-    read_maps(maps, *(reader for reader in (facts, tiles) if reader is not None))
+    if expected is None:
+        return Reading(survey(maps, squares))
+    facts, tiles = FactsReader(maps, squares), KeptTiles(maps, *expected)
+    read_maps(maps, facts, tiles)
     return Reading(facts.facts, tiles)
 
 

@@ -7,6 +7,7 @@ Sans, which matplotlib carries (its file is read; matplotlib is not imported).
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def coverage(text: str, size: int) -> Coverage:
 def text_width(text: str, size: int) -> int:
     """Return the width in pixels that `coverage` gives `text`."""
     if text and _TABULAR.issuperset(text):
-        return sum(_set(character, size).shape[1] for character in text)
+        return sum(map(_tabular_widths(size).__getitem__, text))
     return _width(text, size)
 
 
@@ -110,6 +111,11 @@ def _set(text: str, size: int) -> Coverage:
     mask = Image.new("L", (_width(text, size), line_height(size)))
     ImageDraw.Draw(mask).text((0, ascent), shown, fill=255, font=font, anchor="ls")
     return np.array(mask)
+
+
+@lru_cache(maxsize=256)
+def _tabular_widths(size: int) -> Mapping[str, int]:
+    return {character: _width(character, size) for character in _TABULAR}
 
 
 @lru_cache(maxsize=4096)

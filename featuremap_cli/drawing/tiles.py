@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class KeptTiles:
 
 
 def put_tiles(
-    maps: LayerMaps, shown: Iterable[int], size: tuple[int, int], put: Put, kept: KeptTiles | None = None
+    maps: LayerMaps, shown: Sequence[int], size: tuple[int, int], put: Put, kept: KeptTiles | None = None
 ) -> None:
     """Hand on the maps that are wanted, averaged down to a size.
 
@@ -82,4 +82,4 @@ def put_tiles(
     if kept is not None and kept.serves(shown, size):
         kept.hand_on(shown, put)
     else:
-        read_maps(maps, TileReader(maps, shown, size, put))
+        read_maps(maps, TileReader(maps, shown, size, put), only=shown)

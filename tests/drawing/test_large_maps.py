@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from featuremap_cli.analysis.map_facts import facts_of, survey
+from featuremap_cli.analysis.map_facts import facts_of, facts_of_each, survey
 from featuremap_cli.arrays import FeatureMaps, Float32, Image
 from featuremap_cli.drawing import percentiles
 from featuremap_cli.drawing.overlay import draw_overlay
@@ -168,6 +168,21 @@ def test_facts_in_bands_are_numpys():
         assert facts.zeros == (values == 0).sum()
         assert facts.mean == pytest.approx(known.mean(), rel=1e-9, abs=1e-12)
         assert facts.deviation == pytest.approx(known.std(), rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("nan", [False, True], ids=["finite", "nan"])
+def test_facts_of_many_small_maps_are_numpys(nan):
+    maps = np.random.default_rng(5).normal(size=(9, 6, 7)).clip(0).astype(np.float32)
+    maps[2], maps[3] = 0, -1
+    if nan:
+        maps[4, 1, 1:3], maps[5, 2] = np.inf, np.nan
+        maps[4, 0, 0], maps[6] = -np.inf, np.nan
+    for facts, values in zip(facts_of_each(maps, squares=True), maps.astype(np.float64), strict=True):
+        known = values[np.isfinite(values)]
+        assert (facts.known, facts.size, facts.zeros) == (known.size, 42, (values == 0).sum())
+        if known.size:
+            assert (facts.low, facts.high) == (known.min(), known.max())
+            assert (facts.mean, facts.deviation) == pytest.approx((known.mean(), known.std()), rel=1e-6, abs=1e-9)
 
 
 def test_facts_of_nothing_and_of_nothing_finite():
