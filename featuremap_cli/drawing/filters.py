@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,8 +31,10 @@ from featuremap_cli.drawing.page import Heading, Measures, Sheet, limits_text
 from featuremap_cli.drawing.palette import colormap
 from featuremap_cli.drawing.scaling import SharedLimits, shared_limits
 from featuremap_cli.drawing.style import SheetStyle
-from featuremap_cli.drawing.summary import Summary, summarize_bank
 from featuremap_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from featuremap_cli.drawing.summary import Summary
 
 _COLUMN_WIDTH, _LARGEST_TILE, _SMALLEST_TILE = 1100, 320, 120
 _STRIP_PANEL = 48
@@ -185,7 +188,7 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle, summary: Summar
         )
     tiles: list[FilterTile] = []
     for bank in banks:
-        drawn = bank if summary is None else summarize_bank(bank, summary)
+        drawn = bank if summary is None else _summarized(bank, summary)
         summarized = summary if drawn is not bank else None
         tiles += filter_tiles(drawn, len(tiles), bank.weights.shape[:3], summarized)
     source = layer_name(banks)
@@ -198,6 +201,13 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle, summary: Summar
         extents: list[Extent] = [tile.extent for tile in tiles]
         limits = shared_limits(weights, extents, style.scale)
     return FilterView(tuple(tiles), style, shown, limits, source)
+
+
+def _summarized(bank: FilterBank, summary: Summary) -> FilterBank:
+    # Seldom asked for, and a part of each start otherwise.
+    from featuremap_cli.drawing.summary import summarize_bank
+
+    return summarize_bank(bank, summary)
 
 
 def _columns(view: FilterView) -> int:
