@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -74,61 +72,15 @@ def multiplies_small_matrices_well() -> bool:
         return any(getattr(library, "architecture", "") in _SMALL_MATRIX_KERNELS for library in _BLAS.libraries())
 
 
-@dataclass(frozen=True, eq=False)
-class _Helpers:
-    """Threads beside the one that asks for them; none where `pool` is None."""
-
-    pool: ThreadPoolExecutor | None = None
-    count: int = 0
-
-
-_KEPT: ContextVar[_Helpers | None] = ContextVar("_KEPT", default=None)
-"""The threads of the block of `kept_threads` that this one is in."""
-
-
-@contextmanager
-def kept_threads() -> Iterator[None]:
-    """Inside the block, `for_each` uses the same threads again: for many pieces of work of less than a millisecond."""
-    with _BLAS.borrow() as threads, _beside_this_one(threads) as helpers:
-        token = _KEPT.set(helpers)
-        try:
-            yield
-        finally:
-            _KEPT.reset(token)
-
-
 def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:
     """Do work on all items, in this thread and in others beside it.
 
-    To hand each item to a pool takes as long as some items do, so every thread takes items until none is left: 64
-    filters of 7x7 on a photograph take 14.6 ms so, 17.3 ms with a pool.
+    To hand each item to a pool takes as long as some items do, so every thread takes items until none is left.
 
     Args:
         work: what is done; it must be safe to run beside itself.
         items: what it is given, in turn.
     """
-    kept = _KEPT.get()
-    if kept is not None:
-        _share(work, items, kept)
-        return
-    with _BLAS.borrow() as threads, _beside_this_one(threads) as helpers:
-        _share(work, items, helpers)
-
-
-@contextmanager
-def _beside_this_one(threads: int) -> Iterator[_Helpers]:
-    """Give so many threads, this one counted in."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    others = min(threads, MOST_THREADS) - 1
-    if others < 1:
-        yield _Helpers()
-        return
-    with ThreadPoolExecutor(others) as pool:
-        yield _Helpers(pool, others)
-
-
-def _share(work: Callable[[int], None], items: Iterable[int], helpers: _Helpers) -> None:
     left = list(items)[::-1]
 
     def take() -> None:
@@ -143,9 +95,23 @@ def _share(work: Callable[[int], None], items: Iterable[int], helpers: _Helpers)
                 left.clear()  # the others need not go on
                 raise
 
-    running = [helpers.pool.submit(take) for _ in range(min(helpers.count, len(left) - 1))] if helpers.pool else []
-    try:
-        take()
-    finally:
-        for one in running:
-            one.result()
+    with _BLAS.borrow() as threads:
+        others = min(threads, MOST_THREADS, len(left)) - 1
+        running = [_helpers().submit(take) for _ in range(others)]
+        try:
+            take()
+        finally:
+            for one in running:
+                # What has not begun by now is not needed, and may wait for this very thread.
+                if not one.cancel():
+                    one.result()
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    """The threads beside those that ask, started once: that takes longer than many a piece of work."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_helpers.cache_clear)
+    return ThreadPoolExecutor(MOST_THREADS - 1, thread_name_prefix="featuremap")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Thread, current_thread
+import subprocess
+import sys
+from threading import Barrier, Thread
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from featuremap_cli.convolution.threads import for_each, kept_threads
+from featuremap_cli.convolution.threads import for_each
 
 
 def blas_threads():
@@ -72,20 +74,26 @@ def test_callers_side_by_side_give_the_threads_back_once():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_kept_threads_are_the_same_for_every_call_and_end_with_the_block():
-    def workers(calls):
-        seen = set()
-        for _ in range(calls):
-            for_each(lambda _: seen.add(current_thread()), range(8))
-        return seen
+def test_work_may_have_work_of_its_own():
+    done = []
 
-    with kept_threads():
-        kept = workers(5) - {current_thread()}
-        assert len(kept) <= 1
-        assert blas_threads() == {1}
-    assert not any(thread.is_alive() for thread in kept)
-    assert blas_threads() == {2}
-    assert workers(1).isdisjoint(kept)
+    def work(item):
+        for_each(lambda inner: done.append((item, inner)), range(20))
+
+    for_each(work, range(20))
+    assert sorted(done) == [(item, inner) for item in range(20) for inner in range(20)]
+
+
+def test_a_process_forked_from_this_one_has_threads_of_its_own():
+    program = (
+        "import os, sys, warnings; warnings.simplefilter('ignore')\n"
+        "from featuremap_cli.convolution.threads import for_each\n"
+        "seen = []; for_each(seen.append, range(100)); child = os.fork() if hasattr(os, 'fork') else 0; seen.clear()\n"
+        "for_each(seen.append, range(100))\n"
+        "ok = sorted(seen) == list(range(100))\n"
+        "os._exit(not ok) if not child else sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not ok)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -107,13 +115,3 @@ def test_after_an_error_what_is_left_is_left():
     with pytest.raises(OverflowError):
         for_each(work, range(100_000))
     assert len(seen) < 100_000
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_kept_threads_raise_what_the_work_raises():
-    def fail(item):
-        raise ArithmeticError(item)
-
-    with pytest.raises(ArithmeticError), kept_threads():
-        for_each(fail, range(3))
-    assert blas_threads() == {2}

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from featuremap_cli.arrays import Float32
-from featuremap_cli.convolution.threads import kept_threads
 from featuremap_cli.errors import ImageError
 from featuremap_cli.networks.forward.graph import IMAGE, Call, Graph
 from featuremap_cli.networks.forward.plan import Plan
@@ -49,10 +48,7 @@ class ForwardRecorder:
         calls = [self.graph.calls[entry.index] for entry in chosen]
         plan = Plan.make(self.graph, calls, before_activation)
         self._read_weights(plan)
-        with (
-            kept_threads(),
-            np.errstate(all="ignore"),
-        ):  # infinity and NaN are shown as they come, as TensorFlow has them
+        with np.errstate(all="ignore"):  # infinity and NaN are shown as they come, as TensorFlow has them
             recorded = [self._run(plan, image) for image in batch]
         return [_joined([maps[call.output] for maps in recorded]) for call in calls]
 
