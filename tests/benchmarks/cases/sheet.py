@@ -117,7 +117,10 @@ def report(sheets: Comparison, encoders: Comparison, sizes: dict[str, int]) -> R
             Finding.of_ratio("encoder: Pillow / featuremap", encoders.ratio(PILLOW, ALL_CORES)),
             *(Finding(f"{name}, the file", size / 1e6, "MB") for name, size in sizes.items()),
         ),
-        ("The encoders write the same indexed picture, featuremap's sheet. Checked first: all files hold its pixels.",),
+        (
+            "The encoders take the same indexed picture, featuremap's sheet, to bytes in memory. Checked first: all "
+            "files hold its pixels.",
+        ),
     )
 
 
