@@ -42,6 +42,7 @@ def load(name: str) -> ModuleType:
 
 suite, records, page, amounts = load("__main__"), load("measurements"), load("page"), load("amounts")
 contestants, effort, checks, comparison = load("contestants"), load("effort"), load("checks"), load("comparison")
+headline = load("headline")
 record_files, machine, printing, case = load("record_files"), load("machine"), load("printing"), load("cases.case")
 
 
@@ -285,9 +286,21 @@ def test_a_record_comes_back_from_its_file(tmp_path: Path) -> None:
 
 def test_the_page_in_docs_is_that_of_the_numbers_beside_it() -> None:
     record = record_files.read(DOCS)
-    if record is None:
-        pytest.skip("nothing has been measured yet")
+    assert record is not None
     assert (DOCS / "benchmarks.md").read_text(encoding="utf-8") == page.page(record)
+
+
+def test_the_figures_in_the_readme_are_those_of_the_record() -> None:
+    record = record_files.read(DOCS)
+    assert record is not None
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert readme == headline.in_readme(readme, record)
+    # By hand, from the raw seconds of the first row.
+    runs = {runs.contestant: sorted(runs.seconds) for runs in record.reports[0].comparisons[0].runs}
+    middle = runs["featuremap"][len(runs["featuremap"]) // 2]
+    assert f"| two filters on a photograph | {middle * 1000:.0f} ms, " in readme
+    with pytest.raises(ValueError, match="marks"):
+        headline.in_readme("no marks", record)
 
 
 def test_some_cases_join_the_recorded_others_of_the_same_machine() -> None:

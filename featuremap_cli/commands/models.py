@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from featuremap_cli.networks.network import Network
 
 
-FEW_IMAGES = 32
+FEW_IMAGES = 64
 """Up to so many images a network is run in NumPy, where it can be: TensorFlow has hardly begun before they are done."""
 
 

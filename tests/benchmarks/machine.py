@@ -16,6 +16,7 @@ from contestants import environment
 PACKAGES = (
     "numpy",
     "pillow",
+    "isal",
     "tensorflow",
     "keras",
     "torch",

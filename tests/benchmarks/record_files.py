@@ -1,4 +1,4 @@
-"""docs/benchmarks.json and docs/benchmarks.md: the record of the suite, read and written."""
+"""docs/benchmarks.json, docs/benchmarks.md and the figures in README.md: the record of the suite, read and written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from headline import in_readme
 from measurements import Record
 from page import page
 
@@ -21,12 +22,15 @@ def read(folder: Path) -> Record | None:
     return Record.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def write(record: Record, folder: Path) -> tuple[Path, Path]:
-    """Write the page and the raw numbers beside it, and return where."""
-    text, raw = folder / "benchmarks.md", folder / "benchmarks.json"
+def write(record: Record, folder: Path) -> tuple[Path, ...]:
+    """Write the page, the raw numbers beside it and the figures in the README above it, and return where."""
+    text, raw, readme = folder / "benchmarks.md", folder / "benchmarks.json", folder.parent / "README.md"
     text.write_text(page(record), encoding="utf-8")
     raw.write_text(_json(record) + "\n", encoding="utf-8")
-    return text, raw
+    if not readme.exists():
+        return text, raw
+    readme.write_text(in_readme(readme.read_text(encoding="utf-8"), record), encoding="utf-8")
+    return text, raw, readme
 
 
 def _json(record: Record) -> str:
