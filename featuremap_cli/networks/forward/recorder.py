@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from featuremap_cli.arrays import Float32
+from featuremap_cli.convolution.threads import holding_blas
 from featuremap_cli.errors import ImageError
 from featuremap_cli.networks.forward.graph import IMAGE, Call, Graph
 from featuremap_cli.networks.forward.plan import Plan
@@ -48,7 +49,8 @@ class ForwardRecorder:
         calls = [self.graph.calls[entry.index] for entry in chosen]
         plan = Plan.make(self.graph, calls, before_activation)
         self._read_weights(plan)
-        with np.errstate(all="ignore"):  # infinity and NaN are shown as they come, as TensorFlow has them
+        # Infinity and NaN are shown as they come, as TensorFlow has them.
+        with holding_blas(), np.errstate(all="ignore"):
             recorded = [self._run(plan, image) for image in batch]
         return [_joined([maps[call.output] for maps in recorded]) for call in calls]
 
