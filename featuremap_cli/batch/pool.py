@@ -1,4 +1,4 @@
-"""Worker processes: started when there is work, given a few tasks each, replaced when one dies.
+"""Worker processes: started for the work there is, given a few tasks each, replaced when one dies.
 
 A worker that dies (killed, crashed, out of memory) takes with it the images it had begun. Each of these is tried once
 more, alone in a worker, so that the one that kills workers is known; it fails, and the others are done.
@@ -76,14 +76,15 @@ class Pool:
         self._starts_in_vain = 0
         self._fatal: Fatal | None = None
 
-    def warm_up(self) -> None:
-        """Start all workers before there are tasks for them."""
-        self._workers += [self._start() for _ in range(self._jobs - len(self._workers))]
+    def warm_up(self, tasks: int) -> None:
+        """Start workers for so many tasks before they are there."""
+        while len(self._workers) < min(self._jobs, tasks):
+            self._workers.append(self._start())
 
     def is_warm(self) -> bool:
-        """Whether a worker has started."""
+        """Whether a worker is ready, or none will be: then the tasks' coming will tell why."""
         self._reported(0.0)
-        return any(worker.is_ready for worker in self._workers)
+        return self._fatal is not None or not self._workers or any(worker.is_ready for worker in self._workers)
 
     def is_full(self) -> bool:
         """Whether every worker has enough to do."""
@@ -106,9 +107,9 @@ class Pool:
     def close(self) -> list[Finished]:
         """End all workers within a second or so; they remove their temporary files."""
         for worker in self._workers:
-            _hang_up(worker.process.stdin)
             if not worker.is_ready:
                 worker.process.kill()  # it has done nothing yet, and would first finish its start
+            _hang_up(worker.process.stdin)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         for worker in self._workers:
             _end(worker.process, max(0.0, deadline - time.monotonic()))

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from featuremap_cli.batch.pool import Pool
 
 # How long an image takes is known only when some have been done. A run begins here; when it has taken a while, worker
-# processes are started, and once one of them is ready they do what is left. With 0 they do everything.
+# processes are started, and once one of them is ready they do what is left. With 0 they do everything. The price: an
+# image that kills its process ends the run where it is among the first, and fails alone only later on.
 _SECONDS_HERE = 0.3
 # Several files of this size together are many megapixels, and a network is not to be loaded here and in workers too.
 _MANY_BYTES = 6_000_000
@@ -90,17 +91,21 @@ class WorkersWhenWorthIt:
     def _start_if_worth_it(self) -> None:
         if self._pool is not None or not self._first:
             return
-        waiting = len(self._first)
-        takes_long = waiting >= _FEW_IMAGES_OF_A_NETWORK if self._job.overlaps else self._seconds >= _SECONDS_HERE
-        if takes_long or (waiting > 1 and sum(size for _, size in self._first) >= _MANY_BYTES):
+        waiting, is_slow = len(self._first), self._seconds >= _SECONDS_HERE
+        at_once = waiting > 1 and sum(size for _, size in self._first) >= _MANY_BYTES
+        if self._job.overlaps:
+            at_once = at_once or waiting >= _FEW_IMAGES_OF_A_NETWORK
+        elif not _SECONDS_HERE:
+            at_once = True
+        if at_once or (is_slow and waiting > 1 and not self._job.overlaps):
             # A single image is done without importing what this imports.
             from featuremap_cli.batch.pool import Pool
 
             self._pool = Pool(self._job, self._folder, self._jobs)
-            if _SECONDS_HERE and not self._job.overlaps:
-                self._pool.warm_up()
-            else:
+            if at_once:
                 self._hand_over(self._pool)
+            else:
+                self._pool.warm_up(waiting)
 
     def _hand_over(self, pool: Pool) -> None:
         self._is_pool_at_work = True

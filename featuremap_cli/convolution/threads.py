@@ -108,10 +108,12 @@ def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:
         try:
             take()
         finally:
-            for one in running:
-                # What has not begun by now is not needed, and may wait for this very thread.
-                if not one.cancel():
-                    one.result()
+            # What has not begun by now is not needed, and may wait for this very thread.
+            begun = [one for one in running if not one.cancel()]
+            for one in begun:
+                one.exception()
+        for one in begun:
+            one.result()
 
 
 @cache

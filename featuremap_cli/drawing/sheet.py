@@ -172,8 +172,11 @@ def _expected(
         return None
     usual = [MapFacts(low=-18.88, high=18.88, size=2)] * maps.filters
     view = view_maps(maps, style, usual)
-    heading = Heading(title, describe(view))
-    return view.shown, lay_out(_order(view, _labels(view), heading, image)).map_size
+    try:
+        grid = lay_out(_order(view, _labels(view), Heading(title, describe(view)), image))
+    except UsageError:  # too large, perhaps by a hair
+        return None
+    return view.shown, grid.map_size
 
 
 def _labels(view: MapView) -> tuple[Label, ...]:

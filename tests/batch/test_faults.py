@@ -44,9 +44,12 @@ MODULES = "print(*(name for name in ('multiprocessing', 'subprocess', 'rich', 'q
 def start() -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
-    def begin(folder: Path, out: Path, jobs: int, seconds: float = 0.0, **more: bool) -> subprocess.Popen[str]:
+    def begin(
+        folder: Path, out: Path, jobs: int, seconds: float = 0.0, patience: float = 0.0, **more: bool
+    ) -> subprocess.Popen[str]:
+        words = [str(folder), str(out), str(jobs), str(seconds), "0", str(patience)]
         process = subprocess.Popen(
-            [sys.executable, toy_jobs.__file__, str(folder), str(out), str(jobs), str(seconds)],
+            [sys.executable, toy_jobs.__file__, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -235,6 +238,44 @@ def test_workers_that_cannot_even_start_end_the_run(tmp_path: Path, monkeypatch:
     settings = RunSettings(OutputFolder(str(tmp_path / "out")), jobs=2)
     with pytest.raises(FeaturemapError, match=r"worker processes do not start.*SIGKILL.*--jobs 1"):
         list(run(Toy(does_not_open="die"), locations(str(tmp_path / "photos"), names), settings))
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_workers_that_die_while_the_run_goes_on_without_them_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr(starting, "_SECONDS_HERE", 0.01)
+    names = write_photos(tmp_path / "photos", {f"{n:03}.jpg": "x" for n in range(400)})
+    settings = RunSettings(OutputFolder(str(tmp_path / "out")), jobs=jobs)
+    toy = Toy(seconds=0.02, does_not_open=f"die-unless {os.getpid()}")
+    done, others = [], children(os.getpid())
+    with pytest.raises(FeaturemapError, match=r"worker processes do not start.*SIGKILL.*--jobs 1"):
+        done.extend(record.status for record in run(toy, locations(str(tmp_path / "photos"), names), settings))
+    assert children(os.getpid()) == others
+
+
+def test_a_run_that_ends_while_workers_start_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "_SECONDS_HERE", 0.01)
+    contents = {f"{n:02}.jpg": "x" for n in range(20)} | {"02.jpg": "bad"}
+    names = write_photos(tmp_path / "photos", contents)
+    settings = RunSettings(OutputFolder(str(tmp_path / "out")), jobs=2, fail_fast=True)
+    others = children(os.getpid())
+    records = list(run(Toy(seconds=0.02), locations(str(tmp_path / "photos"), names), settings))
+    assert [record.status for record in records] == ["done", "done", "failed"]
+    assert children(os.getpid()) == others
+
+
+def test_an_interruption_while_workers_start_leaves_none(tmp_path: Path, start: Start) -> None:
+    process = start(make_photos(tmp_path / "photos", 200), tmp_path / "out", 2, 0.02, patience=0.05)
+    while not (workers := children(process.pid)):
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in words
+    assert all(is_gone(worker) for worker in workers)
+    assert temporary(tmp_path / "out") == []
 
 
 def test_two_runs_into_one_folder_do_not_corrupt_each_other(tmp_path: Path, start: Start) -> None:

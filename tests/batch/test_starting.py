@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import pytest
 from toy_jobs import Toy, locations
 
-from featuremap_cli.batch import pool
+from featuremap_cli.batch import pool, starting
 from featuremap_cli.batch.engines import OneByOne
 from featuremap_cli.batch.job import Task
 from featuremap_cli.batch.outputs import OutputFolder
@@ -14,15 +15,16 @@ from featuremap_cli.batch.starting import WorkersWhenWorthIt, engine_for
 
 
 class RecordingPool(OneByOne):
-    started = 0
+    started = wanted = 0
 
     def __init__(self, job: Toy, folder: OutputFolder, jobs: int) -> None:
         RecordingPool.started += 1
         self.asked = 0
         super().__init__(job, folder)
 
-    def warm_up(self) -> None:
+    def warm_up(self, tasks: int) -> None:
         """It takes three questions to get warm."""
+        RecordingPool.wanted = tasks
 
     def is_warm(self) -> bool:
         self.asked += 1
@@ -33,6 +35,7 @@ class RecordingPool(OneByOne):
 def pools(monkeypatch: pytest.MonkeyPatch) -> type[RecordingPool]:
     monkeypatch.setattr(pool, "Pool", RecordingPool)
     monkeypatch.setattr(RecordingPool, "started", 0)
+    monkeypatch.setattr(RecordingPool, "wanted", 0)
     return RecordingPool
 
 
@@ -74,11 +77,13 @@ def test_workers_start_at_once_for_large_images_and_many_of_a_network(
     assert engine.close() == []
 
 
-@pytest.mark.parametrize(("seconds", "done_here"), [(0.0, 12), (0.12, 3), (0.5, 1)])
+@pytest.mark.parametrize(("seconds", "done_here"), [(0.01, 12), (0.12, 3), (0.5, 1)])
 def test_workers_start_once_a_run_has_taken_long(
-    tmp_path: Path, pools: type[RecordingPool], seconds: float, done_here: int
+    tmp_path: Path, pools: type[RecordingPool], monkeypatch: pytest.MonkeyPatch, seconds: float, done_here: int
 ) -> None:
-    engine = WorkersWhenWorthIt(Toy(seconds=seconds), OutputFolder(str(tmp_path / "out")), 2)
+    clock = count()
+    monkeypatch.setattr(starting.time, "monotonic", lambda: next(clock) * seconds)
+    engine = WorkersWhenWorthIt(Toy(), OutputFolder(str(tmp_path / "out")), 2)
     for task in tasks(tmp_path, [10] * 12):
         engine.submit(task)
     assert engine.is_full()
@@ -87,9 +92,22 @@ def test_workers_start_once_a_run_has_taken_long(
         here += 1
     assert here == done_here
     assert pools.started == (done_here < 12)
+    assert pools.wanted == (12 - done_here)
     # What is left is done here too until a worker is ready, and then by the workers.
     finished = [one for _ in range(12 - here) for one in engine.collect(wait=True)]
     assert [one.index for one in finished] == list(range(done_here, 12))
+
+
+def test_one_image_left_is_not_worth_a_worker(
+    tmp_path: Path, pools: type[RecordingPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = count()
+    monkeypatch.setattr(starting.time, "monotonic", lambda: next(clock))
+    engine = WorkersWhenWorthIt(Toy(), OutputFolder(str(tmp_path / "out")), 2)
+    for task in tasks(tmp_path, [10] * 2):
+        engine.submit(task)
+    assert [len(engine.collect(wait=True)) for _ in range(3)] == [1, 1, 0]
+    assert pools.started == 0
 
 
 def test_a_batch_is_gathered_from_few_images(tmp_path: Path, pools: type[RecordingPool]) -> None:

@@ -38,9 +38,11 @@ class Toy:
         return {"word": self.word}
 
     def open(self) -> ToySession:
-        if self.does_not_open == "die":
+        if self.does_not_open == "die" or (
+            self.does_not_open.startswith("die-unless") and str(os.getpid()) != self.does_not_open.split()[1]
+        ):
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.does_not_open:
+        if self.does_not_open and not self.does_not_open.startswith("die"):
             raise NetworkError(self.does_not_open)
         return ToySession(self)
 

@@ -57,9 +57,10 @@ class ForwardRecorder:
     def layer_weights(self, paths: Collection[str] | None = None) -> Iterator[LayerWeights]:
         """See `Recorder.layer_weights`; a layer's are read as it comes."""
         wanted = [layer for layer in self.graph.layers if layer.weights and (paths is None or layer.path in paths)]
-        unread = self._weights.read([layer for layer in wanted if layer.path not in self._read])
+        read = dict(self._read)  # as it is now: a pass may read more before the last of these is taken
+        unread = self._weights.read([layer for layer in wanted if layer.path not in read])
         for layer in wanted:
-            arrays = self._read[layer.path] if layer.path in self._read else next(unread)
+            arrays = read[layer.path] if layer.path in read else next(unread)
             kind = layer.class_name if layer.is_convolution else None
             yield LayerWeights(layer.path, kind, layer.settings, dict(zip(layer.weights, arrays, strict=True)))
 

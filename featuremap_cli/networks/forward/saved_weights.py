@@ -51,6 +51,8 @@ class FileWeights:
             for layer in layers:
                 if not layer.weights:
                     continue
+                if layer.path not in by_path:
+                    raise UnknownLayerError(f"{layer.path} has weights that are not found")
                 shapes = network.weight_shapes(by_path[layer.path], saved, tuple(layer.weights))
                 if shapes != list(layer.weights.values()):
                     raise UnknownLayerError(f"{layer.path} has weights of {shapes}")
