@@ -79,7 +79,7 @@ class Pool:
     def warm_up(self, tasks: int) -> None:
         """Start workers for so many tasks before they are there."""
         while len(self._workers) < min(self._jobs, tasks):
-            self._workers.append(self._start())
+            self._start()
 
     def is_warm(self) -> bool:
         """Whether a worker is ready, or none will be: then the tasks' coming will tell why."""
@@ -152,7 +152,7 @@ class Pool:
 
     def _distribute(self) -> None:
         while len(self._workers) < min(self._jobs, self._unfinished()):
-            self._workers.append(self._start())
+            self._start()
         ready = [worker for worker in self._workers if worker.is_ready and not worker.is_alone]
         for worker in ready:
             if self._suspects and not worker.tasks:
@@ -171,21 +171,22 @@ class Pool:
         with suppress(BrokenPipeError):
             send_bytes(worker.process.stdin, pickle.dumps(task))
 
-    def _start(self) -> _Worker:
+    def _start(self) -> None:
         cores = os.cpu_count() or 1
         threads = str(max(1, cores // self._jobs))
         environment = {**dict.fromkeys(_THREADS_OF_LIBRARIES, threads), **os.environ}
         command = [sys.executable, "-P", "-c", _BOOT, json.dumps(sys.path)]
         try:
+            # A signal that comes meanwhile strikes when the worker is in the list of those that `close` ends.
             with signals_blocked():
                 process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+                worker = _Worker(process)
+                self._workers.append(worker)
         except OSError as error:
             raise FeaturemapError(f"cannot start a worker process: {error.strerror}; try --jobs 1") from error
-        worker = _Worker(process)
         listener = threading.Thread(target=self._listen, args=(worker,), daemon=True)
         self._listeners.append(listener)
         listener.start()
-        return worker
 
     def _listen(self, worker: _Worker) -> None:
         assert worker.process.stdin is not None
