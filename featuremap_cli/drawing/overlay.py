@@ -14,12 +14,10 @@ from featuremap_cli.drawing.canvas import Canvas, color_canvas
 from featuremap_cli.drawing.color_bar import ColorBar
 from featuremap_cli.drawing.grid import Grid, Order, lay_out
 from featuremap_cli.drawing.input_image import input_picture
-from featuremap_cli.drawing.labels import map_label
-from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.page import Heading, Sheet, limits_text
 from featuremap_cli.drawing.palette import MISSING_COLOR, colormap
 from featuremap_cli.drawing.scaling import to_levels
-from featuremap_cli.drawing.sheet import MapView, describe, view_maps
+from featuremap_cli.drawing.sheet import MapView, describe, draw_words, view_labels, view_maps
 from featuremap_cli.drawing.style import SheetStyle
 from featuremap_cli.drawing.tiles import put_tiles
 
@@ -78,16 +76,13 @@ def draw_overlay(
     """
     view = view_maps(maps, style, facts)
     bar = ColorBar(view.limits.low, view.limits.high) if view.limits is not None else None
-    labels = tuple(
-        map_label(index, maps.names[index], view.extents[index], with_range=view.limits is None) for index in view.shown
-    )
     order = Order(
         count=len(view.shown),
         size=(image.height, image.width),
         tile=style.tile,
         columns=style.columns,
         heading=Heading(title, (*_words(view), detail), bool(view.missing)),
-        labels=labels if style.labels else (),
+        labels=view_labels(view) if style.labels else (),
         bar=bar.texts if bar is not None else (),
     )
     grid = lay_out(order)
@@ -101,12 +96,7 @@ def draw_overlay(
             canvas, grid.bar, grid.measures, film.over(paper, np.arange(_LEVELS, dtype=np.uint8)[:, np.newaxis])[:, 0]
         )
     _draw_tiles(canvas, grid, view, gray)
-    for position, index in enumerate(view.shown):
-        box = grid.box(position)
-        if view.extents[index].silent:
-            draw_silent_mark(canvas, box, grid.measures.label)
-        if grid.lettering is not None:
-            grid.lettering.draw(canvas, labels[position], box.left, box.top + box.height, grid.label_width)
+    draw_words(canvas, grid, view, order)
     text = {**view.text(), "Limits": limits_text({index: _limits(view, index) for index in view.shown})}
     return Sheet(canvas.picture(), text, view.shown, maps.filters, view.notes())
 

@@ -132,7 +132,7 @@ def draw_maps(
     """
     view = view_maps(maps, style, reading.facts if reading is not None else None)
     heading = Heading(title, (*describe(view), detail), bool(view.missing))
-    picture = draw_view(view, _labels(view), heading, image, reading.tiles if reading is not None else None)
+    picture = draw_view(view, view_labels(view), heading, image, reading.tiles if reading is not None else None)
     return Sheet(picture, view.text(), view.shown, maps.filters, view.notes())
 
 
@@ -173,13 +173,14 @@ def _expected(
     usual = [MapFacts(low=-18.88, high=18.88, size=2)] * maps.filters
     view = view_maps(maps, style, usual)
     try:
-        grid = lay_out(_order(view, _labels(view), Heading(title, describe(view)), image))
+        grid = lay_out(_order(view, view_labels(view), Heading(title, describe(view)), image))
     except UsageError:  # too large, perhaps by a hair
         return None
     return view.shown, grid.map_size
 
 
-def _labels(view: MapView) -> tuple[Label, ...]:
+def view_labels(view: MapView) -> tuple[Label, ...]:
+    """Return the label of each map shown."""
     return tuple(
         map_label(index, view.maps.names[index], view.extents[index], with_range=view.limits is None)
         for index in view.shown
@@ -226,7 +227,7 @@ def draw_view(
         bar = ColorBar(view.limits.low, view.limits.high)
         bar.draw(canvas, grid.bar, grid.measures, np.arange(palette.levels, dtype=np.uint8))
     _draw_tiles(canvas, grid, view, palette.levels, tiles)
-    _draw_words(canvas, grid, view, order)
+    draw_words(canvas, grid, view, order)
     return canvas.picture()
 
 
@@ -260,7 +261,7 @@ def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, levels: int, tiles: K
     put_tiles(view.maps, view.shown, grid.map_size, put, tiles)
 
 
-def _draw_words(canvas: Canvas, grid: Grid, view: MapView, order: Order) -> None:
+def draw_words(canvas: Canvas, grid: Grid, view: MapView, order: Order) -> None:
     """Draw the marks of silent maps and the labels."""
     for position, index in enumerate(view.shown):
         box = grid.box(position)

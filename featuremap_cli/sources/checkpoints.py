@@ -8,7 +8,6 @@ guessed at: the answer is None, and the caller loads the network with Keras.
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import struct
 import zipfile
@@ -27,9 +26,6 @@ from featuremap_cli.sources.legacy_h5 import open_legacy_h5
 from featuremap_cli.sources.network_config import SavedLayer, saved_layers
 
 ZIP_START, HDF5_START = b"PK", b"\x89HDF\r\n\x1a\n"
-
-DAMAGE = (OSError, RuntimeError, zipfile.BadZipFile, EOFError, struct.error, json.JSONDecodeError, UnicodeDecodeError)
-"""What h5py (the first two), zipfile and json raise for bytes that are not as they should be."""
 
 _HDF5_REASON = re.compile(r" \(([^:,()]+)[^()]*\)?$")
 
