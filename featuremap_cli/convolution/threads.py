@@ -30,7 +30,7 @@ class _LentThreads:
     def __init__(self) -> None:
         self.lock = Lock()
         self._controller: Any = None
-        self._limit: Any = None
+        self._before: list[int] = []
         self._borrowers = 0
         self._allowed = 1
 
@@ -47,7 +47,7 @@ class _LentThreads:
             with self.lock:
                 self._borrowers -= 1
                 if not self._borrowers:
-                    self._limit.restore_original_limits()
+                    self._set(self._before)
 
     def libraries(self) -> Sequence[Any]:
         """Return the libraries that multiply matrices, as threadpoolctl knows them."""
@@ -58,8 +58,23 @@ class _LentThreads:
         return list(self._controller.lib_controllers)
 
     def _hold(self) -> None:
-        self._allowed = max((library.num_threads for library in self.libraries()), default=1)
-        self._limit = self._controller.limit(limits=1)
+        self._before = [int(library.get_num_threads() or 1) for library in self.libraries()]
+        self._allowed = max(self._before, default=1)
+        self._set([1] * len(self._before))
+
+    def _set(self, numbers: Sequence[int]) -> None:
+        """Set each library's threads, from whichever thread this is.
+
+        Since threadpoolctl 3.7 or so, a thread that has set them is the only one that may, until it is told to let go;
+        others are ignored without a word.
+        """
+        for library, number in zip(self.libraries(), numbers, strict=True):
+            let_go = getattr(library, "clear_controlling_thread", None)
+            if let_go is not None:
+                let_go(force=True)
+            library.set_num_threads(number)
+            if let_go is not None:
+                let_go(force=True)
 
 
 _BLAS = _LentThreads()

@@ -46,6 +46,17 @@ def test_blas_is_held_between_pieces_of_work_too():
 
 
 @pytest.mark.usefixtures("two_threads")
+def test_any_thread_may_hold_blas_after_any_other():
+    for_each(lambda item: None, range(3))
+    seen = []
+    other = Thread(target=lambda: for_each(lambda item: seen.append(blas_threads()), range(3)))
+    other.start()
+    other.join()
+    assert seen == [{1}] * 3
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_work_runs_side_by_side():
     meeting = Barrier(2, timeout=20)
     for_each(lambda item: meeting.wait() and None, range(2))
