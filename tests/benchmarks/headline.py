@@ -79,7 +79,7 @@ def headline(record: Record) -> str:
         f"that of TensorFlow's own kernels, and {engine[_ENGINE.format('TensorFlow')]} times as long as TensorFlow "
         "with oneDNN."
     )
-    first = f"Measured on {machine}; medians of runs in turn, and all outputs were compared first."
+    first = f"Measured on {machine}; medians of runs in turn; what each pair gives was compared first."
     return "\n".join([first, "", *lines, "", textwrap.fill(words, 120)])
 
 
