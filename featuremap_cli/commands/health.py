@@ -143,8 +143,11 @@ def _write(report: HealthReport, session: HealthSession, folder: OutputFolder, c
     from featuremap_cli.drawing.png import encode
 
     text = {"Software": f"featuremap {__version__}", "Command": command}
-    layers = count(len(report.layers), "layer")
-    picture = draw_health(report.layers, f"Health · {report.network}", f"{count(report.images, 'image')}, {layers}")
+    details = [count(report.images, "image"), count(len(report.layers), "layer")]
+    unreal = sum(1 for layer in report.layers if layer.nan or layer.inf)
+    if unreal:
+        details.append(f"NaN or infinity in {count(unreal, 'layer')} (hatched)")
+    picture = draw_health(report.layers, f"Health · {report.network}", ", ".join(details))
     contents = [encode(picture, text), report.as_csv().encode()]
     sheet = session.draw_changes(report.changes, MOST_CHANGED)
     if sheet is not None:

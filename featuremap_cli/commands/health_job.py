@@ -258,7 +258,9 @@ class HealthSession:
             pairs.append(
                 Pair(
                     name=f"{one.layer} · filter {one.index}",
-                    words=changed_words(one),
+                    words=changed_words(
+                        one, (float(before.bias[one.index]), float(after.bias[one.index])) if before and after else None
+                    ),
                     filters=(before.weights[..., one.index], after.weights[..., one.index])
                     if before and after
                     else None,
@@ -267,7 +269,7 @@ class HealthSession:
             )
         title = f"Filters that changed most · {self.other.network.name} to {self.current.network.name}"
         moved = sum(1 for _ in most_changed(changes, sys.maxsize))
-        return draw_changes(pairs, title, (f"{len(pairs)} of {moved} that changed", f"maps of {image.picture.name}"))
+        return draw_changes(pairs, title, (f"{len(pairs)} of {moved:,} that changed", f"maps of {image.picture.name}"))
 
 
 def load_like(current: Checkpoint, options: NetworkOptions, *, few_images: bool = False) -> Checkpoint:

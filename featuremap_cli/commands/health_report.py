@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class HealthReport:
         columns = ["layer", "filter", *_FILTER_NUMBERS, "dead", "saturated", "alike", "correlation"]
         columns += ["weight_norm", "weight_zero_fraction", "weight_duplicate"]
         if self.changes:
-            columns += ["weight_change", "weight_cosine", "map_change", "map_cosine"]
+            columns += ["weight_change", "weight_cosine", "map_change", "map_cosine", "weight_unreal", "map_unreal"]
         return columns
 
     def _csv_row(self, place: int, one: FilterHealth) -> Iterator[Any]:
@@ -116,7 +117,8 @@ class HealthReport:
             change = self.changes[place]
             moved = change.filter_weights[one.index] if change.filter_weights else None
             yield from (moved.relative, moved.cosine) if moved else (None, None)
-            yield from (change.filter_maps[one.index].relative, change.filter_maps[one.index].cosine)
+            maps = change.filter_maps[one.index]
+            yield from (maps.relative, maps.cosine, moved.unreal if moved else None, maps.unreal)
 
     def as_text(self, width: int) -> str:
         """Return the tables and the lines about the worst filters.
@@ -162,16 +164,29 @@ def terminal_width() -> int:
     return get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
-def changed_words(one: ChangedFilter) -> str:
-    """Return how far a filter moved: `weights moved by 43% (cosine 0.910), maps by 12% (cosine 0.990)`."""
-    if one.weights is None:
-        return f"maps moved {_change_words(one.maps)}"
-    return f"weights moved {_change_words(one.weights)}, maps {_change_words(one.maps)}"
+def changed_words(one: ChangedFilter, biases: tuple[float, float] | None) -> str:
+    """Return how far a filter moved: `weights by 43% (cosine 0.910), bias 0.1 to -2, maps by 12% (cosine 0.990)`.
+
+    Args:
+        one: the filter.
+        biases: before and after; None where they are not known. Said where they differ.
+    """
+    moved = [f"weights {_change_words(one.weights)}"] if one.weights is not None else []
+    if biases is not None and biases[0] != biases[1] and not all(map(math.isnan, biases)):
+        moved.append("bias {:.3g} to {:.3g}".format(*biases))
+    return ", ".join([*moved, f"maps {_change_words(one.maps)}"])
 
 
 def _change_words(change: Change) -> str:
-    relative = "from zero" if change.relative is None else f"by {percent(change.relative)}"
-    return relative if change.cosine is None else f"{relative} (cosine {change.cosine:.3f})"
+    words = _relative_words(change)
+    words = words if change.unreal or change.relative is None else f"by {words}"
+    return words if change.cosine is None else f"{words} (cosine {change.cosine:.3f})"
+
+
+def _relative_words(change: Change) -> str:
+    if change.unreal:
+        return f"NaN or inf in {change.unreal:,}"
+    return "from zero" if change.relative is None else percent(change.relative)
 
 
 def _faults(layer: LayerHealth, weights: WeightHealth | None) -> Iterator[str]:
@@ -208,11 +223,7 @@ def _change_table(changes: Sequence[LayerChange], name: str) -> Table:
     for change in changes:
         cells: list[str] = []
         for one in (change.weights, change.maps):
-            cells += (
-                ["", ""]
-                if one is None
-                else ["from zero" if one.relative is None else percent(one.relative), _share(one.cosine)]
-            )
+            cells += ["", ""] if one is None else [_relative_words(one), _share(one.cosine)]
         table.add_row(change.layer, *cells)
     return table
 

@@ -190,8 +190,8 @@ def describe_unreal(one: UnrealWeights) -> str:
 
 
 def percent(share: float) -> str:
-    """Return `5%`, `14.8%`."""
-    return f"{100 * share:.3g}%"
+    """Return `5%`, `14.8%`, `4,170%`."""
+    return f"{100 * share:,.0f}%" if abs(share) >= 10 else f"{100 * share:.3g}%"
 
 
 def numbers(indices: Sequence[int]) -> str:

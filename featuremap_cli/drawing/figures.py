@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from featuremap_cli.analysis.health import LayerHealth
+from featuremap_cli.drawing.palette import MISSING_COLOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,12 +34,16 @@ _SPARSITY_LINES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("lifetime_sparseness", "lifetime", {"color": _SOFT, "marker": "^", "linestyle": "-."}),
     ("population_sparseness", "population", {"color": _DARK, "marker": "v", "linestyle": ":"}),
 )
+_UNREAL = "#{:02x}{:02x}{:02x}".format(*MISSING_COLOR)
 _LONGEST_NAME = 28
 _WIDEST_RATIO = 30.0
 
 
 def draw_health(layers: Sequence[LayerHealth], title: str, detail: str) -> Image.Image:
     """Draw sparsity, activation ranges and dead filters by depth, one panel below the other.
+
+    Layers that give NaN or infinity are hatched from top to bottom, in the color of NaN: the curves are of what finite
+    values there are.
 
     Args:
         layers: from the first to the last; at least one.
@@ -73,6 +78,7 @@ def health_figure(layers: Sequence[LayerHealth], title: str, detail: str) -> Fig
     panels[0].set_title(detail, loc="left", fontsize=11, color=_SOFT, pad=30)
     for panel in panels:
         _style(panel, len(layers))
+        _mark_unreal(panel, layers)
     _name_layers(panels[2], layers)
     return figure
 
@@ -129,9 +135,28 @@ def _draw_faults(panel: Axes, layers: Sequence[LayerHealth]) -> None:
                 str(len(layer.dead)), (place + width / 2, share), (0, 3), textcoords="offset points", ha="center",
                 fontsize=9, color=_DARK,
             )  # fmt: skip
-    panel.set_ylim(0, max(1.0, 1.18 * float(max(dead.max(), silent.max()))))
+    unreal = np.array([100 * _unreal_filters(layer) / len(layer.filters) for layer in layers])
+    if unreal.any():
+        ill = unreal > 0
+        panel.plot(
+            places[ill], unreal[ill], color=_UNREAL, marker="X", markersize=10, linewidth=0, label="NaN or infinity"
+        )
+    panel.set_ylim(0, max(1.0, 1.18 * float(max(dead.max(), silent.max(), unreal.max()))))
     panel.set_ylabel("filters (%)")
     _legend(panel)
+
+
+def _mark_unreal(panel: Axes, layers: Sequence[LayerHealth]) -> None:
+    for place, layer in enumerate(layers):
+        if _unreal_filters(layer):
+            panel.axvspan(
+                place - 0.5, place + 0.5, facecolor="none", edgecolor=_UNREAL, hatch="xx", linewidth=0, alpha=0.45,
+                zorder=0,
+            )  # fmt: skip
+
+
+def _unreal_filters(layer: LayerHealth) -> int:
+    return sum(1 for one in layer.filters if one.nan or one.inf)
 
 
 def _legend(panel: Axes) -> None:
@@ -172,5 +197,5 @@ def _names(layers: Sequence[LayerHealth]) -> list[str]:
 
 
 def _values(layers: Sequence[LayerHealth], name: str) -> np.ndarray:
-    """Return one number of each layer, float64; NaN, which matplotlib leaves out, where there is none."""
-    return np.array([getattr(layer, name) for layer in layers], dtype=np.float64)
+    """Return one number of each layer, float64; NaN, which matplotlib leaves out, where no value is finite."""
+    return np.array([None if layer.mean is None else getattr(layer, name) for layer in layers], dtype=np.float64)

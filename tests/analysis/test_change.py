@@ -39,10 +39,24 @@ def test_maps_of_several_images_as_numpy_has_them() -> None:
     assert third.relative == pytest.approx(expected, rel=1e-6)
 
 
-def test_what_is_not_finite_is_left_out() -> None:
+def test_what_became_nan_or_infinite_is_change_and_what_stayed_so_is_none() -> None:
     before, after = np.ones((1, 2, 2), np.float32), np.ones((1, 2, 2), np.float32)
     before[0, 0, 0], after[0, 1, 1], after[0, 0, 1] = np.nan, np.inf, 2
-    assert map_sums(before, after).whole().relative == pytest.approx(np.sqrt(1 / 2))
+    assert map_sums(before, after).whole() == Change(None, None, 2)
+    assert map_sums(before, before).whole() == Change(0.0, 1.0)
+    assert map_sums(after, after).whole() == Change(0.0, 1.0)
+    assert map_sums(after, -after).merge(map_sums(before, after)).whole().unreal == 3
+
+
+def test_a_bias_is_one_of_the_weights() -> None:
+    weights = np.zeros((1, 2, 1, 2), np.float32)
+    weights[0, :, 0] = [[3, 1], [0, 0]]
+    before = FilterBank(weights, ("", ""), np.array([4, 0], np.float32), "x")
+    after = FilterBank(weights, ("", ""), np.array([-6, np.nan], np.float32), "x")
+    # (3, 0, 4) became (3, 0, -6): 10 of 5, and (9 - 24) / (5 sqrt(45)).
+    first, second = weight_sums(before, after).each()
+    assert (first.relative, first.cosine) == (pytest.approx(2.0), pytest.approx(-15 / (5 * np.sqrt(45))))
+    assert second == Change(None, None, 1)
 
 
 def test_nothing_before_and_nothing_after_is_no_change() -> None:
@@ -57,5 +71,11 @@ def test_the_most_changed_go_by_weights_first_and_unchanged_ones_are_left_out() 
         LayerChange("b", None, some, None, (same, much)),
     )
     found = most_changed(changes, 10)
-    assert [(one.layer, one.index) for one in found] == [("a", 2), ("b", 1), ("a", 1)]
+    assert [(one.layer, one.index) for one in found] == [("a", 2), ("b", 1), ("a", 1), ("a", 0)]
     assert [one.index for one in most_changed(changes, 1)] == [2]
+
+
+def test_nan_is_the_greatest_change_then_what_was_zero() -> None:
+    same, much, from_zero, nan = Change(0.0, 1.0), Change(9.0, 0.1), Change(None, None), Change(None, None, 3)
+    changes = (LayerChange("a", much, much, (much, from_zero, nan, same), (same, same, same, nan)),)
+    assert [one.index for one in most_changed(changes, 10)] == [2, 1, 0, 3]

@@ -239,6 +239,39 @@ def test_two_checkpoints_are_compared(featuremap, photographs) -> None:
     assert set(moved.values()) == {0.0}
 
 
+def test_biases_and_nan_are_changes(featuremap, photographs) -> None:
+    before, after = small_model(), small_model()
+    kernel, bias = after.get_layer("first").get_weights()
+    after.get_layer("first").set_weights([kernel, np.full_like(bias, -100)])
+    kernel, bias = after.get_layer("second").get_weights()
+    kernel[1, 1, 2, 5] = np.nan
+    after.get_layer("second").set_weights([kernel, bias])
+    before.save("before.keras")
+    after.save("after.keras")
+    found = measured(featuremap, "--compare", "before.keras", model="after.keras", code=8)
+    first, second = found["compared"]["layers"]
+    one = before.get_layer("first").get_weights()
+    length = np.sqrt((one[0] ** 2).sum() + (one[1] ** 2).sum())
+    assert first["weights"]["relative"] == pytest.approx(100 * np.sqrt(8) / length, rel=1e-4)
+    assert first["maps"]["relative"] == pytest.approx(1.0)
+    assert second["weights"] == {"relative": None, "cosine": None, "unreal": 1}
+    # All of the last filter's map, in each of five images: 0 x NaN is NaN.
+    assert second["maps"] == {"relative": None, "cosine": None, "unreal": 12 * 12 * 5}
+    ran = featuremap("health", "photos", "-m", "after.keras", "--compare", "before.keras", "--preprocess", "unit")
+    assert "NaN or inf in 720" in ran.out
+    texts = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            "featuremap_cli.drawing.changes.draw_changes",
+            lambda pairs, title, details: texts.extend([*(pair.words for pair in pairs), *details]),
+        )
+        featuremap("health", "photos", "-m", "after.keras", "--compare", "before.keras", "--preprocess", "unit")
+    assert texts[0].startswith("weights NaN or inf in 1, maps NaN or inf in 720")
+    assert any("bias 0 to -100" in text for text in texts)
+    # Eight lost their biases, one became NaN, and five see nothing any more.
+    assert "12 of 14 that changed" in texts
+
+
 def test_checkpoints_that_are_the_same_have_no_sheet(featuremap, photographs) -> None:
     small_model().save("model.keras")
     found = measured(featuremap, "--compare", "model.keras")

@@ -70,6 +70,28 @@ def test_the_picture_is_whole_with_white_all_round(count: int) -> None:
     assert (pixels[:, [0, -1]] == 255).all()
 
 
+def test_a_layer_of_nan_is_seen_in_every_panel() -> None:
+    sound = health_figure(layers(3), "", "")
+    ill = LayerState("conv2", 8)
+    maps = np.ones((8, 5, 5), np.float32)
+    maps[:2] = np.nan
+    ill.add(maps)
+    measured = layers(3)
+    measured[1] = ill.report()
+    figure = health_figure(measured, "", "")
+    assert [line.get_label() for line in figure.axes[2].lines] == ["NaN or infinity"]
+    assert list(figure.axes[2].lines[0].get_ydata()) == [25]
+    assert list(figure.axes[2].lines[0].get_xdata()) == [1]
+    for before, after in zip(sound.axes, figure.axes, strict=True):
+        added = [patch.get_extents() for patch in after.patches[len(before.patches) :]]
+        assert len(added) == 1
+    pink = (255, 20, 147)
+    seen = np.asarray(draw_health([ill.report()], "", "")).astype(int)
+    unseen = np.asarray(draw_health(layers(1), "", "")).astype(int)
+    assert (abs(seen - pink).sum(axis=2) < 30).sum() > 50
+    assert (abs(unseen - pink).sum(axis=2) < 30).sum() == 0
+
+
 def test_layers_without_a_number_leave_a_gap() -> None:
     measured = layers(3)
     measured[1] = replace(measured[1], mean=None, std=None, min=None, max=None, hoyer=None)
