@@ -31,9 +31,10 @@ def load(options: NetworkOptions, *, to_record: bool = False) -> Network:
     from featuremap_cli.networks.catalogue import load_network
 
     size = read_size(options.input_size, "--input-size") if options.input_size else None
-    return load_network(
+    network = load_network(
         options.model, weights=options.weights, unsafe=options.unsafe, input_size=size, to_record=to_record
     )
+    return network.prepared_as(options.preprocess)
 
 
 def content_digest(options: NetworkOptions) -> str:

@@ -108,8 +108,9 @@ def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preproc
     recorder = KerasRecorder(model, inputs, image, name)
     notices = about_other_inputs(inputs, image, name)
     if preprocessing is None:
-        preprocessing, notice = guess_model_preprocessing(recorder, name)
-        notices = (*notices, notice)
+        return Network.guessed(
+            name, image, guess_model_preprocessing(recorder, name, image.channels), notices, recorder
+        )
     return Network(name, image, preprocessing, notices, recorder)
 
 
@@ -134,9 +135,9 @@ def _saved_model(folder: Path, unsafe: bool, input_size: tuple[int, int] | None)
                 "for another size: leave --input-size out"
             )
         image = replace(image, width=input_size[0], height=input_size[1])
-    preprocessing, notice = guess_saved_model_preprocessing(function, image, name)
-    notices = (*about_other_inputs(function_inputs(function), image, name), notice)
-    return Network(name, image, preprocessing, notices, saved_model_recorder(function, image, name))
+    guess = guess_saved_model_preprocessing(function, image, name)
+    notices = about_other_inputs(function_inputs(function), image, name)
+    return Network.guessed(name, image, guess, notices, saved_model_recorder(function, image, name))
 
 
 def _no_such_network(spec: str) -> str:

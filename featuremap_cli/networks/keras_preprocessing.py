@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from featuremap_cli.networks.keras_recorder import KerasRecorder
-from featuremap_cli.networks.preprocessing_guess import guess, normalizes_bytes, scales_bytes
+from featuremap_cli.networks.preprocessing_guess import Guess, guess, normalizes_bytes, scales_bytes
 from featuremap_cli.networks.startup import keras
 from featuremap_cli.networks.walk import CONVOLUTIONS, KerasLayer, KerasModel, named_layers
 
@@ -16,11 +16,11 @@ ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "GetItem")
 """Operations of `preprocess_input` written into a Functional model: scaling, means, the turn to BGR."""
 
 
-def guess_model_preprocessing(recorder: KerasRecorder, network: str) -> tuple[str, str]:
+def guess_model_preprocessing(recorder: KerasRecorder, network: str, channels: int | None) -> Guess:
     """The name of a preprocessing, and a line that says how it was told; see `preprocessing_guess.guess`."""
     first = next((entry.path for entry in recorder.entries if entry.is_convolution), "")
     names = [recorder.model.name, *first.split("/")[:-1]]
-    return guess(names, _scales_inside(recorder), network)
+    return guess(names, _scales_inside(recorder), network, channels)
 
 
 def _scales_inside(recorder: KerasRecorder) -> bool:

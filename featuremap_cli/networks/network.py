@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from featuremap_cli.arrays import Float32, Image
@@ -11,6 +11,7 @@ from featuremap_cli.errors import UsageError
 from featuremap_cli.networks.image_input import ImageInput
 from featuremap_cli.networks.input import PREPROCESSING, PreparedInput, prepare_image
 from featuremap_cli.networks.layer_entry import LayerEntry
+from featuremap_cli.networks.preprocessing_guess import Guess
 from featuremap_cli.networks.recorder import Recorder
 from featuremap_cli.networks.selection import Selection, select
 
@@ -26,6 +27,7 @@ class Network:
             `inside` where its own first layers do it.
         notices: lines for stderr: what had to be guessed.
         recorder: runs it.
+        guess: where its preprocessing is not known but guessed: by what. Its line is the last of `notices`.
     """
 
     name: str
@@ -33,6 +35,34 @@ class Network:
     preprocessing: str
     notices: tuple[str, ...]
     recorder: Recorder
+    guess: Guess | None = None
+
+    @classmethod
+    def guessed(
+        cls, name: str, image: ImageInput, guess: Guess, notices: tuple[str, ...], recorder: Recorder
+    ) -> Network:
+        """A network whose preprocessing had to be guessed."""
+        return cls(name, image, guess.preprocessing, (*notices, guess.line), recorder, guess)
+
+    def prepared_as(self, preprocess: str) -> Network:
+        """The same network, its pixels prepared as `--preprocess` says; a line says so in place of the guess.
+
+        Args:
+            preprocess: `auto` for the network's own, or a name of `input.PREPROCESSING`.
+
+        Raises:
+            UsageError: no such preprocessing.
+        """
+        if preprocess == "auto":
+            return self
+        if preprocess not in PREPROCESSING:
+            raise UsageError(f"--preprocess {preprocess}: expected auto, unit, raw, torch, caffe or tf")
+        if self.guess is None:
+            return replace(self, preprocessing=preprocess)
+        line = f"{self.name}: pixels as --preprocess {preprocess} makes them"
+        if self.guess.preprocessing not in (preprocess, "unit"):
+            line = f"{line}; auto would have them otherwise: {self.guess.line}"
+        return replace(self, preprocessing=preprocess, notices=(*self.notices[:-1], line), guess=None)
 
     def layers(self) -> tuple[LayerEntry, ...]:
         """All layers, nested ones too, in the order in which they run."""
@@ -60,10 +90,7 @@ class Network:
             ImageError: an image whose channels cannot be made the network's.
             UsageError: no such preprocessing, or one for color and a network that is not.
         """
-        name = self.preprocessing if preprocess == "auto" else preprocess
-        if name not in PREPROCESSING:
-            raise UsageError(f"--preprocess {name}: expected auto, unit, raw, torch, caffe or tf")
-        return prepare_image(image, self.input, PREPROCESSING[name], fit)
+        return prepare_image(image, self.input, PREPROCESSING[self.prepared_as(preprocess).preprocessing], fit)
 
     def record(
         self,

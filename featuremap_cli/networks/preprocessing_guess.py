@@ -3,41 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from featuremap_cli.networks.application_table import APPLICATIONS, application_named_like
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.networks.input import preprocessing_name
+from featuremap_cli.networks.input import PREPROCESSING, applies_to, preprocessing_name
 
 
-def guess(names: Sequence[str], scales_inside: bool, network: str) -> tuple[str, str]:
+@dataclass(frozen=True)
+class Guess:
+    """What a network seems to expect of its pixels.
+
+    Attributes:
+        preprocessing: a name of `input.PREPROCESSING`.
+        line: what it was told by, for stderr.
+    """
+
+    preprocessing: str
+    line: str
+
+
+def guess(names: Sequence[str], scales_inside: bool, network: str, channels: int | None = 3) -> Guess:
     """The name of a preprocessing, and a line that says how it was told.
 
     In this order: scaling inside the network, before its first convolution; the name of a built-in or a
-    keras.applications network; and where nothing tells, `unit`.
+    keras.applications network, unless its preprocessing is for color and this one's input is not; and where nothing
+    tells, `unit`.
 
     Args:
         names: what the model is called, and the models in it that hold its first convolution.
         scales_inside: the network scales pixels in [0, 255] itself.
         network: what messages call it.
+        channels: of its input; None for any number.
     """
     if scales_inside:
-        return "inside", f"{network} scales its input itself: pixels in [0, 255]"
+        return Guess("inside", f"{network} scales its input itself: pixels in [0, 255]")
     for name in names:
-        if name in BUILTIN:
-            preprocessing = preprocessing_name(BUILTIN[name].preprocessing)
-            return preprocessing, f"{network} is named like the built-in {name}: its preprocessing, {preprocessing}"
-        application = application_named_like(name)
-        if application is not None:
-            preprocessing = APPLICATIONS[application]
-            return preprocessing, f"{network} is named like keras:{application}: its preprocessing, {preprocessing}"
-    return (
+        like, preprocessing = _named_like(name)
+        if preprocessing is not None and applies_to(PREPROCESSING[preprocessing], channels):
+            return Guess(preprocessing, f"{network} is named like {like}: its preprocessing, {preprocessing}")
+    return Guess(
         "unit",
         f"{network} does not say how its input is scaled: pixels in [0, 1]; --preprocess raw, torch, caffe or tf "
         "for another",
     )
+
+
+def _named_like(name: str) -> tuple[str, str | None]:
+    """The network that a name says it is, in words, and its preprocessing; None where it says nothing."""
+    if name in BUILTIN:
+        return f"the built-in {name}", preprocessing_name(BUILTIN[name].preprocessing)
+    application = application_named_like(name)
+    return f"keras:{application}", APPLICATIONS[application] if application else None
 
 
 def scales_bytes(scale: ArrayLike) -> bool:

@@ -17,7 +17,7 @@ from featuremap_cli.networks.graph_layers import (
     scales_bytes,
 )
 from featuremap_cli.networks.image_input import ImageInput, NetworkInput, find_image_input
-from featuremap_cli.networks.preprocessing_guess import guess
+from featuremap_cli.networks.preprocessing_guess import Guess, guess
 from featuremap_cli.networks.recording import RUN_ERRORS, GraphRecorder, first_line
 from featuremap_cli.networks.startup import SavedModel, convert_variables_to_constants_v2, tensorflow
 
@@ -85,11 +85,11 @@ def saved_model_recorder(function: Any, image: ImageInput, network: str) -> Grap
     return GraphRecorder(function, image, entries, spots, network)
 
 
-def guess_saved_model_preprocessing(function: Any, image: ImageInput, network: str) -> tuple[str, str]:
+def guess_saved_model_preprocessing(function: Any, image: ImageInput, network: str) -> Guess:
     """The name of a preprocessing, and a line that says how it was told; see `preprocessing_guess.guess`."""
     tensor, operations = function.inputs[image.position], function.graph.get_operations()
     scopes = [layer.scope for layer in find_layers(tensor, operations)]
-    return guess([model_name(scopes)] if scopes else [], scales_bytes(tensor, operations), network)
+    return guess([model_name(scopes)] if scopes else [], scales_bytes(tensor, operations), network, image.channels)
 
 
 def _outside_operations(folder: Path) -> Iterator[str]:

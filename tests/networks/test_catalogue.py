@@ -337,6 +337,40 @@ def test_the_preprocessing_of_a_file_is_told_by_its_layers_and_names(
     assert any(notice in line for line in network.notices)
 
 
+@pytest.mark.parametrize(("name", "channels"), [("vgg16", 1), ("alexnet", 4), ("densenet121", 4)])
+def test_a_guess_that_cannot_apply_is_none(name: str, channels: int, tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((12, 12, channels)), layers.Conv2D(4, 3, name="conv")], name=name).save(
+        tmp_path / "net.keras"
+    )
+    for to_record in (False, True):
+        network = load_network(str(tmp_path / "net.keras"), to_record=to_record)
+        assert network.preprocessing == "unit"
+        assert "does not say how its input is scaled" in network.notices[-1]
+        pixels = np.full((12, 12, channels), 0.25, np.float32)
+        assert (network.prepare(Image(pixels, "gray.npy")).array == 0.25).all()
+
+
+def test_a_guess_for_any_channels_holds(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((12, 12, 1)), layers.Conv2D(4, 3)], name="mobilenet").save(tmp_path / "net.keras")
+    assert load_network(str(tmp_path / "net.keras")).preprocessing == "tf"
+
+
+def test_the_notice_is_about_the_preprocessing_that_was_asked_for(tmp_path: Path) -> None:
+    small("vgg16").save(tmp_path / "net.keras")
+    network = load_network(str(tmp_path / "net.keras"))
+    assert network.prepared_as("auto") is network
+    asked = network.prepared_as("tf")
+    assert (asked.preprocessing, asked.notices) == (
+        "tf",
+        (
+            "net.keras: pixels as --preprocess tf makes them; auto would have them otherwise: net.keras is named like "
+            "keras:VGG16: its preprocessing, caffe",
+        ),
+    )
+    assert network.prepared_as("caffe").notices == ("net.keras: pixels as --preprocess caffe makes them",)
+    assert load_network("alexnet").prepared_as("unit").notices == ()
+
+
 def functional(preprocess) -> keras.Model:
     image = keras.Input((12, 12, 3))
     return keras.Model(image, layers.Conv2D(4, 3, name="conv")(preprocess(image)))

@@ -11,7 +11,7 @@ from featuremap_cli.networks.forward.pointwise import Normalized, Rescaled
 from featuremap_cli.networks.forward.recorder import ForwardRecorder
 from featuremap_cli.networks.forward.saved_weights import BuiltinWeights, FileWeights, Weights
 from featuremap_cli.networks.forward.settings import UnknownLayerError
-from featuremap_cli.networks.image_input import NetworkInput, find_image_input
+from featuremap_cli.networks.image_input import ImageInput, NetworkInput, find_image_input
 from featuremap_cli.networks.input import preprocessing_name
 from featuremap_cli.networks.network import Network
 from featuremap_cli.networks.preprocessing_guess import guess, normalizes_bytes, scales_bytes
@@ -33,7 +33,8 @@ def load_known_builtin(network: BuiltinNetwork, input_size: tuple[int, int] | No
         graph = whole_graph(configuration, input_size)
     except UnknownLayerError:
         return None
-    return _network(graph, network.name, BuiltinWeights(network), preprocessing_name(network.preprocessing), ())
+    image, recorder = _input_and_recorder(graph, network.name, BuiltinWeights(network))
+    return Network(network.name, image, preprocessing_name(network.preprocessing), (), recorder)
 
 
 def load_known_file(path: Path, input_size: tuple[int, int] | None = None) -> Network | None:
@@ -60,13 +61,14 @@ def load_known_file(path: Path, input_size: tuple[int, int] | None = None) -> Ne
     # A configuration that is not laid out as Keras lays it out: Keras itself shall say what is wrong with it.
     except (UnknownLayerError, KeyError, TypeError, ValueError, AttributeError, IndexError):
         return None
-    preprocessing, notice = guess(_names(graph), _scales_inside(graph, weights), path.name)
-    return _network(graph, path.name, weights, preprocessing, (notice,))
+    image, recorder = _input_and_recorder(graph, path.name, weights)
+    guessed = guess(_names(graph), _scales_inside(graph, weights), path.name, image.channels)
+    return Network.guessed(path.name, image, guessed, (), recorder)
 
 
-def _network(graph: Graph, name: str, weights: Weights, preprocessing: str, notices: tuple[str, ...]) -> Network:
+def _input_and_recorder(graph: Graph, name: str, weights: Weights) -> tuple[ImageInput, ForwardRecorder]:
     image = find_image_input([NetworkInput(graph.input_name, (None, *graph.image), "float32")], name)
-    return Network(name, image, preprocessing, notices, ForwardRecorder(graph, image, weights, name))
+    return image, ForwardRecorder(graph, image, weights, name)
 
 
 def _names(graph: Graph) -> list[str]:
