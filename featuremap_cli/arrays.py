@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,17 @@ class Image:
         return int(self.pixels.shape[2])
 
 
+class Preparation(Protocol):
+    """What a network does to pixels before its first layer."""
+
+    @property
+    def order(self) -> Literal["rgb", "bgr"]:
+        """The order of the color channels that it gives."""
+
+    def apply(self, pixels: Float32) -> Float32:
+        """Prepare pixels, float32 (..., height, width, channels); the argument is not written to."""
+
+
 @dataclass(frozen=True, eq=False)
 class FilterBank:
     """Filters of one size.
@@ -68,6 +79,9 @@ class FilterBank:
         cells: for kernels written by hand, the weights as they were written, cells[filter][row][column]
             (`1/9`); None where there is nothing better than the number.
         notes: what of the layer they are, in words, where they are not all of it.
+        prepares: what becomes of the image's pixels before they meet the filters: of a network's filters, what their
+            network does to them; None for pixels as they are.
+        prepared_as: the same in a word, for titles.
     """
 
     weights: Float32
@@ -78,6 +92,8 @@ class FilterBank:
     depthwise: bool = False
     cells: tuple[tuple[tuple[str, ...], ...], ...] | None = None
     notes: tuple[str, ...] = ()
+    prepares: Preparation | None = None
+    prepared_as: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

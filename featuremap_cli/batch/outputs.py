@@ -155,9 +155,9 @@ def maps_file(stem: str) -> str:
     return f"{stem}.maps.png"
 
 
-def anatomy_file(stem: str) -> str:
-    """How one feature map of the image is made: `holiday/a.anatomy.png`."""
-    return f"{stem}.anatomy.png"
+def anatomy_file(stem: str, layer: str, filter_index: int) -> str:
+    """How one feature map of the image is made: `holiday/a.conv1.17.anatomy.png`."""
+    return f"{stem}.{safe_word(layer, _LAYER_BYTES_BESIDE_AN_IMAGE)}.{filter_index}.anatomy.png"
 
 
 def fields_file(stem: str) -> str:
@@ -212,7 +212,7 @@ def filters_files(specs: Iterable[str]) -> list[str]:
     names: list[str] = []
     seen: set[str] = set()
     for spec in specs:
-        word = safe_word(_without_folders(spec))
+        word = safe_word(spec_without_folders(spec))
         number, name = 1, word
         while name.casefold() in seen:
             number += 1
@@ -222,7 +222,8 @@ def filters_files(specs: Iterable[str]) -> list[str]:
     return names
 
 
-def _without_folders(spec: str) -> str:
+def spec_without_folders(spec: str) -> str:
+    """A specification of filters without the folders of its file: `runs/7/a.keras:conv` -> `a.keras:conv`."""
     # A fraction's slash in a kernel written as text stands between digits; a folder's does not.
     path, colon, layer = spec.partition(":")
     if ";" in spec or "/" not in path or path.replace("/", "").replace(" ", "").replace(",", "").isdecimal():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,12 +49,12 @@ def anatomy(
 
     Examples:
 
-    - `featuremap anatomy sample:china -k alexnet:conv1 --filter 0 --pool max:3,2`
+    - `featuremap anatomy sample:china -k alexnet:conv1 --filter 0 --activation relu --pool max:3,2`
     - `featuremap anatomy sample:china -m alexnet -l conv3 --filter 10 --at 6,6`
     - `featuremap anatomy a.jpg -k sobel-x --at 100,200`
     """
     from featuremap_cli.batch.names import safe_relative, without_suffix
-    from featuremap_cli.batch.outputs import OutputFolder, anatomy_file
+    from featuremap_cli.batch.outputs import OutputFolder, anatomy_file, spec_without_folders
     from featuremap_cli.commands.anatomy_files import AnatomyFiles
     from featuremap_cli.commands.provenance import command_line, option_words
     from featuremap_cli.commands.sheets import read_plan
@@ -76,9 +75,10 @@ def anatomy(
     worked = None if at is None else work_pixel(subject.anatomy, *at)
     parts = choose_parts(subject.anatomy, most, at)
     words = (*own_words, *option_words(model, chosen, operation, drawing))
+    called = subject.anatomy.layer if kernel is None else spec_without_folders(kernel)
     files = AnatomyFiles(
         folder=OutputFolder(str(out)),
-        picture=anatomy_file(safe_relative(without_suffix(location.relative))),
+        picture=anatomy_file(safe_relative(without_suffix(location.relative)), called, chosen.filter),
         of=f"{location.name} · {subject.name}",
         command=command_line("anatomy", location.path, words),
         plan=plan,
@@ -137,16 +137,16 @@ def _of_filter(
     chosen: MapOptions,
 ) -> Subject:
     from featuremap_cli.commands.anatomy_subject import filter_subject
-    from featuremap_cli.commands.banks import with_bias
+    from featuremap_cli.commands.banks import require_network, with_bias
     from featuremap_cli.networks.banks import read_banks
     from featuremap_cli.sources import preparation
     from featuremap_cli.sources.images import read_image
 
     applied = read_operation(operation)
-    if applied.activation is None and chosen.relu:
-        applied = replace(applied, activation="relu")
     size = read_size(resize, "--resize") if resize else None
-    banks = with_bias(read_banks(kernel, model.weights, model.unsafe), operation.bias)
+    banks = read_banks(kernel, model.weights, model.unsafe, model.preprocess)
+    require_network(model.preprocess, banks)
+    banks = with_bias(banks, operation.bias)
     image = read_image(location.path)
     if gray:
         image = preparation.to_gray(image)

@@ -48,9 +48,6 @@ class MapOptions:
     channels: Annotated[
         str, typer.Option(metavar="N|all", help="Channels shown one by one, those that contribute most.")
     ] = "8"
-    relu: Annotated[
-        bool, typer.Option("--relu/--no-relu", help="With -k: end in ReLU where no --activation is given.")
-    ] = True
     all_filters: Annotated[
         bool, typer.Option("--all-filters", help="Sheets of all the layer's maps after each stage too.")
     ] = False
@@ -148,10 +145,10 @@ def require_sense(
     if model.model is not None and model.layer is None:
         raise UsageError(f"-m {model.model}: expected one of its layers too, as in -l conv1 or -l 0")
     if kernel is None:
-        flags = [*image_flags, *_flags(replace(operation, pool=None)), *_flags(MapOptions(relu=chosen.relu))]
+        flags = [*image_flags, *_flags(replace(operation, pool=None))]
         _refuse(flags, "a filter (-k); a network's layer comes with its own")
     else:
-        _refuse(_flags(replace(model, weights="imagenet", unsafe=False)), "a network (-m)")
+        _refuse(_flags(replace(model, weights="imagenet", unsafe=False, preprocess="auto")), "a network (-m)")
     if not chosen.all_filters:
         _refuse(_flags(replace(drawing, cmap=AnatomyDrawing.cmap, arrays=False)), "the sheets that --all-filters draws")
 

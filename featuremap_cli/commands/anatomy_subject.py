@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from featuremap_cli.commands.options import NetworkOptions
@@ -62,8 +62,10 @@ def filter_subject(
     Raises:
         UsageError: there is no such map, or the filters do not fit the image.
     """
+    from featuremap_cli.commands.banks import prepared_words
     from featuremap_cli.convolution import engine as numpy_engine
     from featuremap_cli.convolution.anatomy import anatomy_of_filter, stages_of_all
+    from featuremap_cli.convolution.fitting import channel_names, fit_banks
 
     convolve = numpy_engine.convolve
     if engine == "tensorflow":
@@ -71,15 +73,20 @@ def filter_subject(
 
         convolve = tensorflow_engine.convolve
     bank, place = _find(banks, index, image.channels if operation.depthwise else 1)
-    anatomy = anatomy_of_filter(image.pixels, bank, place, operation, convolve)
+    fit_banks([bank], image.channels, operation)  # refuses what does not fit before pixels are prepared for it
+    pixels = image.pixels if bank.prepares is None else bank.prepares.apply(image.pixels)
+    names = channel_names(image.channels, bank.prepares) if bank.prepares is not None else None
+    bank = replace(bank, prepares=None)
+    anatomy = anatomy_of_filter(pixels, bank, place, operation, convolve, names)
     name = f"{bank.source} {anatomy.met.name}" if anatomy.met.name not in ("", bank.source) else bank.source
+    name = " · ".join((name, *prepared_words([bank])))
     return Subject(
         anatomy=anatomy,
         name=name,
         image=image,
-        every_stage=lambda: stages_of_all(image.pixels, bank, operation, convolve),
+        every_stage=lambda: stages_of_all(pixels, bank, operation, convolve),
         sight=lambda worked: worked.span,
-        notices=image.notes,
+        notices=(*bank.notes, *image.notes),
     )
 
 
@@ -136,8 +143,6 @@ def _find(banks: Sequence[FilterBank], index: int, maps_each: int) -> tuple[Filt
 
 def _sight(network: Network, entry: LayerEntry, picture: Image, worked: WorkedPixel) -> Span | None:
     """What of the image a value of a network's layer depends on."""
-    from dataclasses import replace
-
     from featuremap_cli.analysis.visible import visible_box
     from featuremap_cli.networks.records import network_graph
 

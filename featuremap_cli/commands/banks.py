@@ -28,6 +28,27 @@ def hand_written(spec: str) -> list[FilterBank]:
     return found
 
 
+def require_network(preprocess: str, banks: Sequence[FilterBank]) -> None:
+    """Refuse a `--preprocess` that nothing uses.
+
+    Raises:
+        UsageError: it was given, and none of the filters meets pixels as a network does.
+    """
+    if preprocess != "auto" and not any(bank.prepared_as for bank in banks):
+        raise UsageError(
+            f"--preprocess {preprocess} is for a network's first filters (-k alexnet:conv1), and none is among these: "
+            "leave it out"
+        )
+
+
+def prepared_words(banks: Sequence[FilterBank]) -> tuple[str, ...]:
+    """Return what a title says of the pixels that filters meet: `torch pixels`; nothing of kernels written by hand."""
+    prepared = {bank.prepared_as: bank.source for bank in banks if bank.prepared_as}
+    if len(prepared) == 1 and all(bank.prepared_as for bank in banks):
+        return (f"{next(iter(prepared))} pixels",)
+    return tuple(f"{name} pixels for {source}" for name, source in prepared.items())
+
+
 def with_bias(banks: Sequence[FilterBank], text: str | None) -> list[FilterBank]:
     """Return the banks with the biases of `--bias` in place of their own.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from featuremap_cli.commands.console import tell
-from featuremap_cli.commands.options import DrawingOptions, Images, OperationOptions, RunOptions, read_size
+from featuremap_cli.commands.options import NETWORK, DrawingOptions, Images, OperationOptions, RunOptions, read_size
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import FilterBank, Image, LayerMaps
@@ -35,6 +35,14 @@ Kernels = Annotated[
     ),
 ]
 Gray = Annotated[bool, typer.Option("--gray", help="Take the luminance of the image first.")]
+KernelPreprocess = Annotated[
+    Literal["auto", "unit", "raw", "torch", "caffe", "tf"],
+    typer.Option(
+        "--preprocess",
+        help="Pixels for a network's filters: auto, as their network takes them; unit, in [0, 1].",
+        rich_help_panel=NETWORK,
+    ),
+]
 Resize = Annotated[
     str | None, typer.Option(metavar="W,H", help="Resize the image first, in pixels.", show_default=False)
 ]
@@ -48,8 +56,11 @@ def convolve(
     kernel: Kernels = None,
     gray: Gray = False,
     resize: Resize = None,
+    preprocess: KernelPreprocess = "auto",
 ) -> None:
     """Apply filters straight to images and draw the feature maps.
+
+    A network's filters meet pixels as their network takes them; kernels written by hand meet them in [0, 1].
 
     Examples:
 
@@ -58,7 +69,7 @@ def convolve(
     - `featuremap convolve a.jpg -k "sharpen=0 -1 0; -1 5 -1; 0 -1 0" --padding valid --activation relu --pool max`
     """
     from featuremap_cli.batch.outputs import FILTERS
-    from featuremap_cli.commands.banks import with_bias
+    from featuremap_cli.commands.banks import require_network, with_bias
     from featuremap_cli.commands.provenance import option_words
     from featuremap_cli.commands.run import First, run_job
     from featuremap_cli.commands.sheets import filters_options, read_plan, write_filters
@@ -67,8 +78,10 @@ def convolve(
     from featuremap_cli.networks.banks import read_banks
 
     specs = tuple(kernel or DEFAULT_KERNELS)
-    banks = with_bias([bank for spec in specs for bank in read_banks(spec)], operation.bias)
-    words = (*_kernel_words(kernel, gray, resize), *option_words(operation, drawing))
+    banks = [bank for spec in specs for bank in read_banks(spec, preprocess=preprocess)]
+    require_network(preprocess, banks)
+    banks = with_bias(banks, operation.bias)
+    words = (*_kernel_words(kernel, gray, resize, preprocess), *option_words(operation, drawing))
     applied = read_operation(operation)
     notices = [*(note for bank in banks for note in bank.notes), enlargement_notice(banks, applied)]
     for notice in notices:
@@ -150,6 +163,7 @@ class ConvolveJob:
         for bank in self.banks:
             weights.update(repr(bank.weights.shape).encode())
             weights.update(bank.weights.tobytes() + bank.bias.tobytes())
+            weights.update(repr(bank.prepares).encode() if bank.prepares is not None else b"")
         return {"options": list(self.words), "weights": weights.hexdigest()}
 
     def open(self) -> ConvolveSession:
@@ -183,11 +197,13 @@ class ConvolveSession:
         """Draw the maps and write them."""
         from featuremap_cli.batch.job import Outcome
         from featuremap_cli.batch.outputs import maps_file
+        from featuremap_cli.commands.banks import prepared_words
         from featuremap_cli.commands.provenance import command_line
         from featuremap_cli.commands.sheets import write_maps
 
         image, maps = result
-        title = f"Feature maps · {task.location.name} · {maps.layer}"
+        parts = ("Feature maps", task.location.name, maps.layer, *prepared_words(self.job.banks))
+        title = " · ".join(parts)
         command = command_line("convolve", task.location.shown, self.job.words)
         files, statistics = write_maps(maps, image, title, self.job.plan, command, maps_file(task.stem), folder)
         notices = (*image.notes, *files.notices)
@@ -204,10 +220,12 @@ class ConvolveSession:
         return maps if maps.nbytes > MOST_HELD and not self.job.plan.arrays else maps.held()
 
 
-def _kernel_words(kernel: Sequence[str] | None, gray: bool, resize: str | None) -> tuple[str, ...]:
+def _kernel_words(kernel: Sequence[str] | None, gray: bool, resize: str | None, preprocess: str) -> tuple[str, ...]:
     words = [word for spec in kernel or () for word in ("-k", spec)]
     if gray:
         words.append("--gray")
     if resize:
         words += ["--resize", resize]
+    if preprocess != "auto":
+        words += ["--preprocess", preprocess]
     return tuple(words)

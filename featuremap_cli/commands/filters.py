@@ -47,7 +47,7 @@ def filters(
 
     plan = read_plan(drawing, with_image=False)
     folder = OutputFolder(str(out))
-    all_banks = [(spec, read_banks(spec, weights, unsafe)) for spec in specs]
+    all_banks = [(spec, read_banks(spec, weights, unsafe, preprocess=None)) for spec in specs]
     for (spec, banks), sheet_file in zip(all_banks, filters_files(specs), strict=True):
         command = shlex.join(["featuremap", "filters", spec, *option_words(drawing)])
         files = write_filters(banks, f"Filters · {layer_name(banks)}", plan, command, sheet_file, folder)

@@ -116,7 +116,12 @@ class Parts:
 
 
 def anatomy_of_filter(
-    pixels: Float32, bank: FilterBank, index: int, operation: Operation, convolve: Convolve = engine.convolve
+    pixels: Float32,
+    bank: FilterBank,
+    index: int,
+    operation: Operation,
+    convolve: Convolve = engine.convolve,
+    channel_names: Sequence[str] | None = None,
 ) -> MapAnatomy:
     """Take apart the map that one filter makes of an image.
 
@@ -126,12 +131,14 @@ def anatomy_of_filter(
         index: which map; the order is that of `engine.convolve` for this bank alone.
         operation: how the filters are applied.
         convolve: what makes the sum: `engine.convolve`, or another function of its kind.
+        channel_names: one a channel; as `channel_name` has them where they are not given.
 
     Raises:
         UsageError: there is no such map, or the filters do not fit the image.
     """
     engine.Convolution.plan(pixels, [bank], operation)  # refuses what does not fit, as `convolve` does
     met = met_channels(bank, index, pixels.shape[2], operation.depthwise)
+    names = channel_names or [channel_name(channel, pixels.shape[2]) for channel in range(pixels.shape[2])]
     linear = replace(operation, depthwise=False, activation=None, pool=None)
     seen = np.ascontiguousarray(pixels[:, :, met.channels], np.float32)
     alone = filter_alone(met, bank.source)
@@ -141,7 +148,7 @@ def anatomy_of_filter(
         index=index,
         pixels=seen,
         met=met,
-        channel_names=tuple(channel_name(channel, pixels.shape[2]) for channel in met.channels),
+        channel_names=tuple(names[channel] for channel in met.channels),
         operation=linear,
         products=engine.channel_contributions(seen, alone, linear, 0),
         stages=stages_of(total, met.bias, operation.activation, operation.pool),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from featuremap_cli.arrays import Float32
+from featuremap_cli.arrays import Float32, Preparation
 from featuremap_cli.convolution.geometry import Border, border_index
 
 
@@ -19,11 +19,13 @@ class BorderedImage:
         pixels: float32 (height, width, channels).
         border: what stands outside.
         summed: take the sum of the channels, as one channel.
+        prepares: what becomes of the pixels first; a border of zeros is put around what comes of it.
     """
 
     pixels: Float32
     border: Border
     summed: bool = False
+    prepares: Preparation | None = None
 
     def planes(self, top: int, rows: int, left: int, columns: int) -> Float32:
         """Return a window of the bordered image.
@@ -55,6 +57,8 @@ class BorderedImage:
         end = top + len(row_index)
         inside = top >= 0 and end <= self.pixels.shape[0]
         source = self.pixels[top:end] if inside else self.pixels[row_index]
+        if self.prepares is not None:
+            source = self.prepares.apply(source)
         if not self.summed:
             return source
         total = source[:, :, :1].copy()

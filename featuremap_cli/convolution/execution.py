@@ -30,7 +30,7 @@ class FilterWork:
     @classmethod
     def plan(cls, pixels: Float32, filters: FittedFilters, operation: Operation) -> FilterWork:
         """Lay filters on an image, float32 (height, width, channels)."""
-        image = BorderedImage(pixels, operation.border, summed=filters.meeting == "sum")
+        image = BorderedImage(pixels, operation.border, summed=filters.meeting == "sum", prepares=filters.prepares)
         apart = filters.meeting == "apart"
         height, width, _ = pixels.shape
         plain = passes(filters.weights, (height, width), operation)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from featuremap_cli.arrays import FilterBank, Float32
+from featuremap_cli.arrays import FilterBank, Float32, Preparation
 from featuremap_cli.convolution.geometry import Pair, centered_offset
 from featuremap_cli.convolution.operation import Operation
 from featuremap_cli.errors import UsageError
@@ -30,12 +30,14 @@ class FittedFilters:
         bias: float32 (maps,).
         names: one a map.
         meeting: how the filters meet the channels.
+        prepares: what becomes of the pixels before they meet them; None for nothing.
     """
 
     weights: Float32
     bias: Float32
     names: tuple[str, ...]
     meeting: Meeting
+    prepares: Preparation | None = None
 
     @property
     def size(self) -> Pair:
@@ -106,10 +108,11 @@ def _fit(bank: FilterBank, channels: int, operation: Operation) -> FittedFilters
     if not bank.every_channel and bank.input_channels != channels:
         raise UsageError(_misfit(bank, channels))
     if not operation.depthwise:
-        return FittedFilters(weights, bank.bias, bank.names, "sum" if bank.every_channel else "all")
+        return FittedFilters(weights, bank.bias, bank.names, "sum" if bank.every_channel else "all", bank.prepares)
     if bank.every_channel:
         weights = np.repeat(weights, channels, axis=2)
-    return FittedFilters(weights, np.tile(bank.bias, channels), _names_apart(bank.names, channels), "apart")
+    names = _names_apart(bank.names, channel_names(channels, bank.prepares))
+    return FittedFilters(weights, np.tile(bank.bias, channels), names, "apart", bank.prepares)
 
 
 def _fit_depthwise(bank: FilterBank, weights: Float32, channels: int) -> FittedFilters:
@@ -119,7 +122,7 @@ def _fit_depthwise(bank: FilterBank, weights: Float32, channels: int) -> FittedF
             f"got an image of {channels} channels"
         )
     height, width = bank.size
-    return FittedFilters(weights.reshape(height, width, channels, -1), bank.bias, bank.names, "apart")
+    return FittedFilters(weights.reshape(height, width, channels, -1), bank.bias, bank.names, "apart", bank.prepares)
 
 
 def _misfit(bank: FilterBank, channels: int) -> str:
@@ -144,10 +147,16 @@ def _named_by_index(banks: Sequence[FilterBank]) -> list[FilterBank]:
     ]
 
 
-def _names_apart(names: Sequence[str], channels: int) -> tuple[str, ...]:
-    if channels == 1:
+def channel_names(channels: int, prepares: Preparation | None) -> tuple[str, ...]:
+    """Return what the channels that filters meet are called: `R`, `G`, `B`, in the order in which they come."""
+    if channels != len(_COLOR_NAMES):
+        return tuple(f"channel {index}" for index in range(channels))
+    return _COLOR_NAMES[::-1] if prepares is not None and prepares.order == "bgr" else _COLOR_NAMES
+
+
+def _names_apart(names: Sequence[str], colors: Sequence[str]) -> tuple[str, ...]:
+    if len(colors) == 1:
         return tuple(names)
-    colors = _COLOR_NAMES if channels == len(_COLOR_NAMES) else [f"channel {index}" for index in range(channels)]
     return tuple(f"{name} {color}".lstrip() for color in colors for name in names)
 
 
@@ -162,7 +171,8 @@ def _enlarge(filters: FittedFilters, size: Pair) -> FittedFilters:
 
 def _can_join(left: FittedFilters, right: FittedFilters) -> bool:
     # Filters that keep channels apart are ordered channel first, so that two banks cannot become one.
-    return left.meeting == right.meeting != "apart" and left.size == right.size
+    alike = left.size == right.size and left.prepares == right.prepares
+    return left.meeting == right.meeting != "apart" and alike
 
 
 def _join(filters: Sequence[FittedFilters]) -> FittedFilters:
@@ -173,4 +183,5 @@ def _join(filters: Sequence[FittedFilters]) -> FittedFilters:
         np.concatenate([each.bias for each in filters]),
         tuple(name for each in filters for name in each.names),
         filters[0].meeting,
+        filters[0].prepares,
     )

@@ -84,6 +84,8 @@ class Scales:
         large_rest = rest is not None and _greatest(rest) > _LARGE * _greatest(products)
         drawn = [*products] if rest is None or large_rest else [*products, rest]
         linear, final = _stage_scales(anatomy, picture.cmap)
+        if _never_negative(anatomy):
+            final = replace(final, one_sided=True)
         if rest is not None and large_rest:
             linear = replace(linear, clipped=max(linear.clipped, clipped_fraction([rest], linear.low, linear.high)))
         return cls(
@@ -253,6 +255,14 @@ def _greatest(values: Float32) -> float:
     """The greatest magnitude of the finite values."""
     extent = measure(values)
     return max(abs(extent.low), abs(extent.high))
+
+
+def _never_negative(anatomy: MapAnatomy) -> bool:
+    """Whether the activation, and the pool after it, left nothing below zero, as ReLU does."""
+    if anatomy.stage("activation") is None:
+        return False
+    extents = [measure(stage.values) for stage in anatomy.stages if stage.kind in _FINAL]
+    return all(extent.low >= 0 for extent in extents) and any(extent.high > 0 for extent in extents)
 
 
 def _stage_scales(anatomy: MapAnatomy, cmap: str) -> tuple[Shading, Shading]:

@@ -34,6 +34,7 @@ class Shading:
         colors: uint8 (levels + 1, 3); the last is for NaN and infinite values.
         clipped: the part of a map's values that lies beyond the limits, of the map with most of them, 0 to 1.
         empty: whether no value is finite; the limits are 0 then.
+        one_sided: no value is below zero: the bar begins there, with the color that zero has.
     """
 
     low: float
@@ -41,6 +42,12 @@ class Shading:
     colors: Colors
     clipped: float = 0.0
     empty: bool = False
+    one_sided: bool = False
+
+    @property
+    def begin(self) -> float:
+        """The value at the left end of its bar."""
+        return 0.0 if self.one_sided else self.low
 
     def paint(self, values: Float32) -> Pixels:
         """Return values (height, width) as colors, uint8 (height, width, 3)."""
@@ -57,9 +64,9 @@ class Shading:
         """The values written below its bar, from left to right."""
         if self.empty:
             return (math.nan,)
-        if self.low == self.high:
-            return (self.low,)
-        return (self.low, 0.0, self.high) if self.low < 0 < self.high else (self.low, self.high)
+        if self.begin == self.high:
+            return (self.begin,)
+        return (self.begin, 0.0, self.high) if self.begin < 0 < self.high else (self.begin, self.high)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -83,7 +90,7 @@ class Shading:
         """
         height, width = extent
         canvas.frame(left, top, width, height, line)
-        ramp = np.full(width, np.nan) if self.empty else np.linspace(self.low, self.high, width)
+        ramp = np.full(width, np.nan) if self.empty else np.linspace(self.begin, self.high, width)
         canvas.paste(self.paint(ramp[np.newaxis].astype(np.float32)).repeat(height, axis=0), left, top)
         for at, start, text in self.places(width, size):
             canvas.fill(left + at, top + height, line, 4 * line)
@@ -96,7 +103,7 @@ class Shading:
         """
         found = []
         for value, text in zip(self.marks, self.texts, strict=True):
-            part = 0.5 if self.low == self.high else (value - self.low) / (self.high - self.low)
+            part = 0.5 if self.begin == self.high else (value - self.begin) / (self.high - self.begin)
             at, wide = round(part * (width - 1)), text_width(text, size)
             found.append((at, min(max(at - wide // 2, 0), width - wide), text))
         room = size // 2

@@ -10,13 +10,18 @@ if TYPE_CHECKING:
     from featuremap_cli.arrays import FilterBank
 
 
-def read_banks(spec: str, weights: str = "imagenet", unsafe: bool = False) -> list[FilterBank]:
+def read_banks(
+    spec: str, weights: str = "imagenet", unsafe: bool = False, preprocess: str | None = "auto"
+) -> list[FilterBank]:
     """Return the filter banks a SPEC stands for: hand-written ones, a file's, or a network's layer.
 
     Args:
         spec: a SPEC as `sources.notation` reads it.
         weights: for `keras:NAME:LAYER`: imagenet, none, or a file of weights.
         unsafe: let code in a model file run.
+        preprocess: what becomes of pixels before they meet a network's filters: `auto` for what their network does to
+            them, a name of `input.PREPROCESSING`, or None where they meet none. Kernels written by hand meet pixels as
+            they are.
 
     Raises:
         UsageError: a SPEC that cannot be read.
@@ -26,6 +31,8 @@ def read_banks(spec: str, weights: str = "imagenet", unsafe: bool = False) -> li
     if not isinstance(found, LayerReference):
         return found
     # Kernels written by hand do without what this imports.
+    from featuremap_cli.networks.filter_preparation import with_preparation
     from featuremap_cli.networks.filters import filters_of
 
-    return [filters_of(found, weights=weights, unsafe=unsafe)]
+    bank = filters_of(found, weights=weights, unsafe=unsafe)
+    return [bank if preprocess is None else with_preparation(bank, found.model, preprocess, unsafe)]

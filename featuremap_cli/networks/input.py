@@ -39,12 +39,6 @@ def preprocessing_name(preprocessing: Preprocessing) -> str:
     return next(name for name, known in PREPROCESSING.items() if known == preprocessing)
 
 
-def applies_to(preprocessing: Preprocessing, channels: int | None) -> bool:
-    """Whether a preprocessing can be applied to so many channels (None: any): to other than 3, if all are alike in it."""
-    alike = len(set(preprocessing.mean)) == 1 == len(set(preprocessing.deviation))
-    return channels in (None, 3) or (preprocessing.order == "rgb" and alike)
-
-
 @dataclass(frozen=True, eq=False)
 class PreparedInput:
     """An image, ready for a network.
@@ -100,12 +94,9 @@ def _in_channels(image: Image, target: ImageInput) -> Image:
 
 
 def _preprocessed(pixels: Float32, preprocessing: Preprocessing) -> Float32:
-    """The same as `Preprocessing.apply`, which is for three channels, for any number where channels are alike."""
-    if pixels.shape[-1] == 3:
-        return np.ascontiguousarray(preprocessing.apply(pixels))
-    if not applies_to(preprocessing, pixels.shape[-1]):
+    if not preprocessing.applies_to(pixels.shape[-1]):
         raise UsageError(
             f"this preprocessing is for three color channels and the network takes {pixels.shape[-1]}: "
             "expected --preprocess unit, raw or tf"
         )
-    return (pixels * np.float32(preprocessing.scale) - np.float32(preprocessing.mean[0])).astype(np.float32)
+    return np.ascontiguousarray(preprocessing.apply(pixels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -152,13 +152,14 @@ def run_layer(network: Network, entry: LayerEntry, prepared: PreparedInput, prep
         )
     name = network.preprocessing if preprocess == "auto" else preprocess
     given, before, after = (maps[0] for maps in recorder.record_with_input(prepared.array, entry))
+    given, operation = _unpadded(given, _operation(layer, kind), recorder, entry)
     return LayerRun(
         path=entry.path,
         pixels=given,
         channel_names=_channel_names(network, entry, given.shape[2], name),
         bank=_bank(layer, kind, entry.path),
         groups=getattr(layer, "groups", 1),
-        operation=_operation(layer, kind),
+        operation=operation,
         activation=_activation(layer),
         before=np.ascontiguousarray(before.transpose(2, 0, 1)),
         after=np.ascontiguousarray(after.transpose(2, 0, 1)),
@@ -191,6 +192,25 @@ def _operation(layer: KerasLayer, kind: str) -> Operation:
         dilation=(int(dilation[0]), int(dilation[-1])),
         transpose=kind == "Conv2DTranspose",
     )
+
+
+def _unpadded(
+    given: Float32, operation: Operation, recorder: KerasRecorder, entry: LayerEntry
+) -> tuple[Float32, Operation]:
+    """Take the zeros that a layer of padding put around a layer's input for the layer's own padding, which they are.
+
+    Only what is the same on all sides can be said so; other padding stays in the input.
+    """
+    layer = recorder.calls.get(entry.index - 1, (None,))[0]
+    if not isinstance(layer, keras.layers.ZeroPadding2D) or operation != replace(operation, padding="valid"):
+        return given, operation
+    sides = {int(side) for pair in layer.padding for side in pair}
+    around = max(sides)
+    inner = given[around : given.shape[0] - around, around : given.shape[1] - around]
+    zeros_alone = np.count_nonzero(given) == np.count_nonzero(inner)
+    if len(sides) != 1 or not around or not inner.size or not zeros_alone or operation.transpose:
+        return given, operation
+    return np.ascontiguousarray(inner), replace(operation, padding=around)
 
 
 def _activation(layer: KerasLayer) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from featuremap_cli.networks.application_table import APPLICATIONS, application_named_like
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.networks.input import PREPROCESSING, applies_to, preprocessing_name
+from featuremap_cli.networks.input import PREPROCESSING, preprocessing_name
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def guess(names: Sequence[str], scales_inside: bool, network: str, channels: int
         return Guess("inside", f"{network} scales its input itself: pixels in [0, 255]")
     for name in names:
         like, preprocessing = _named_like(name)
-        if preprocessing is not None and applies_to(PREPROCESSING[preprocessing], channels):
+        if preprocessing is not None and PREPROCESSING[preprocessing].applies_to(channels):
             return Guess(preprocessing, f"{network} is named like {like}: its preprocessing, {preprocessing}")
     return Guess(
         "unit",

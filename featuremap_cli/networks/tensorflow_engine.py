@@ -40,7 +40,9 @@ def convolve(pixels: Float32, banks: Sequence[FilterBank], operation: Operation)
     if operation.pool:
         pooled_size(size, operation.pool)
     apply = _transposed if operation.transpose else _forward
-    maps = tf.concat([apply(pixels[np.newaxis], part, operation) + part.bias for part in parts], axis=3)
+    prepared = [pixels if part.prepares is None else part.prepares.apply(pixels) for part in parts]
+    pairs = zip(parts, prepared, strict=True)
+    maps = tf.concat([apply(one[np.newaxis], part, operation) + part.bias for part, one in pairs], axis=3)
     if operation.activation:
         maps = _ACTIVATIONS[operation.activation](maps)
     if operation.pool:

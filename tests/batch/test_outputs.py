@@ -12,7 +12,7 @@ from featuremap_cli.batch.outputs import OutputFolder
 
 def test_file_names_are_those_of_the_contract() -> None:
     assert outputs.maps_file("holiday/china") == "holiday/china.maps.png"
-    assert outputs.anatomy_file("china") == "china.anatomy.png"
+    assert outputs.anatomy_file("china", "stem/conv1", 17) == "china.stem.conv1.17.anatomy.png"
     assert outputs.layer_file("holiday/china", 3, "backbone/conv1") == "holiday/china/003-backbone.conv1.png"
     assert outputs.layer_file("china", 1234, "conv") == "china/1234-conv.png"
     assert outputs.projection_file("china", "stem/conv", 17, "deconvnet") == "china.stem.conv.17.deconvnet.png"

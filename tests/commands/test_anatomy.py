@@ -50,15 +50,13 @@ def small_model(tmp_path: Path) -> Path:
 def test_the_last_stage_is_what_convolve_gives(featuremap, words: tuple[Any, ...]) -> None:
     ran = featuremap("anatomy", "sample:china", *words, "--arrays", "-o", "anatomy")
     assert ran.code == 0
-    assert [path.name for path in ran.files] == ["china.anatomy.png", "china.anatomy.npz"]
     parts = arrays_of(ran.files[1])
     places = words.index("--filter") if "--filter" in words else None
     index = 0 if places is None else int(words[places + 1])
     plain = words if places is None else (*words[:places], *words[places + 2 :])
-    activation = () if "--activation" in words else ("--activation", "relu")
-    convolved = featuremap("convolve", "sample:china", *plain, *activation, "--arrays", "-o", "maps")
+    convolved = featuremap("convolve", "sample:china", *plain, "--arrays", "-o", "maps")
     expected = arrays_of(next(path for path in convolved.files if path.name == "china.maps.npz"))["maps"][index]
-    last = parts["pool"] if "pool" in parts else parts["activation"]
+    last = next(parts[stage] for stage in ("pool", "activation", "bias", "sum") if stage in parts)
     np.testing.assert_allclose(last, expected, atol=1e-5, rtol=1e-5)
     whole = parts["products"].sum(axis=0)
     np.testing.assert_allclose(whole, parts["sum"], atol=1e-5, rtol=1e-5)
@@ -73,7 +71,7 @@ def test_the_last_stage_is_what_activations_gives(featuremap, small_model: Path,
     numbers = json.loads(ran.out)
     recorded = featuremap("activations", *words, "-o", "maps")
     maps = arrays_of(next(path for path in recorded.files if path.suffix == ".npz"))["maps"][index]
-    parts = arrays_of("anatomy/flower.anatomy.npz")
+    parts = arrays_of(f"anatomy/flower.{layer}.{index}.anatomy.npz")
     last = {"stem": "activation", "depth": "bias", "last": "activation"}[layer]
     np.testing.assert_allclose(parts[last], maps, atol=1e-5)
     assert numbers["stages"][-1]["stage"] == last
@@ -92,7 +90,7 @@ def test_the_numbers_of_a_worked_pixel_add_up(featuremap) -> None:
     assert (ran.code, ran.err) == (0, "")
     numbers = json.loads(ran.out)
     at = numbers["at"]
-    assert (at["row"], at["column"], at["rows"], at["columns"]) == (6, 7, [6, 7, 8], [7, 8, 9])
+    assert (at["row"], at["column"], at["rows"], at["columns"]) == (6, 7, [5, 6, 7], [6, 7, 8])
     assert len(at["channels"]) == 8
     total = at["rest"] + at["bias"]
     for channel in at["channels"]:
@@ -104,7 +102,7 @@ def test_the_numbers_of_a_worked_pixel_add_up(featuremap) -> None:
     recorded = featuremap("activations", "sample:china", "-m", "alexnet", "-l", "conv3", "--arrays", "-o", "maps")
     maps = arrays_of(next(path for path in recorded.files if path.suffix == ".npz"))["maps"]
     assert at["value"] == pytest.approx(float(maps[10, 6, 7]), abs=1e-4)
-    assert numbers["outputs"] == ["featuremaps/china.anatomy.png"]
+    assert numbers["outputs"] == ["featuremaps/china.conv3.10.anatomy.png"]
 
 
 def test_a_window_of_an_image_is_the_images_own_pixels(featuremap) -> None:
@@ -140,30 +138,32 @@ def test_all_filters_are_put_in_sheets_after_each_stage(featuremap, small_model:
         "avg",
         "--bias",
         "1",
+        "--activation",
+        "relu",
         "--all-filters",
         "--arrays",
         "-o",
         "k",
     )
     stages = ["sum", "bias", "activation", "pool"]
-    names = [f"china.anatomy.{stage}.{suffix}" for stage in stages for suffix in ("png", "npz")]
-    assert [path.name for path in kernel.files] == ["china.anatomy.png", "china.anatomy.npz", *names]
-    maps = {stage: arrays_of(f"k/china.anatomy.{stage}.npz")["maps"] for stage in stages}
+    names = [f"china.kirsch.0.anatomy.{stage}.{suffix}" for stage in stages for suffix in ("png", "npz")]
+    assert [path.name for path in kernel.files] == ["china.kirsch.0.anatomy.png", "china.kirsch.0.anatomy.npz", *names]
+    maps = {stage: arrays_of(f"k/china.kirsch.0.anatomy.{stage}.npz")["maps"] for stage in stages}
     np.testing.assert_allclose(maps["bias"], maps["sum"] + 1, atol=1e-5)
     np.testing.assert_array_equal(maps["activation"], np.maximum(maps["bias"], 0))
     assert maps["pool"].shape == (8, 213, 320)
     layer = featuremap("anatomy", "sample:china", "-m", small_model, "-l", "depth", "--all-filters", "-o", "m")
-    assert [path.name for path in layer.files] == [f"china.anatomy{part}.png" for part in ("", ".sum", ".bias")]
+    assert [path.name for path in layer.files] == [f"china.depth.0.anatomy{part}.png" for part in ("", ".sum", ".bias")]
 
 
-def test_without_relu_the_map_stays_as_it_is(featuremap) -> None:
+def test_without_an_activation_the_map_stays_as_it_is(featuremap) -> None:
     def stages(*words: str) -> list[str]:
         ran = featuremap("anatomy", "sample:china", "-k", "sobel-x", "--resize", "40,30", "--json", *words)
         return [stage["stage"] for stage in json.loads(ran.out)["stages"]]
 
-    assert stages() == ["sum", "activation"]
-    assert stages("--no-relu") == ["sum"]
-    assert stages("--no-relu", "--bias", "1", "--pool", "max") == ["sum", "bias", "pool"]
+    assert stages() == ["sum"]
+    assert stages("--activation", "relu") == ["sum", "activation"]
+    assert stages("--bias", "1", "--pool", "max") == ["sum", "bias", "pool"]
 
 
 def test_a_filter_of_a_file_with_several_sizes_is_found(featuremap, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_filter_of_a_file_with_several_sizes_is_found(featuremap, tmp_path: Pa
         (("-k", "sobel-x", "-l", "conv1"), 2, "-m"),
         (("-k", "sobel-x", "--fit", "pad"), 2, "--fit is for a network"),
         (("-m", "alexnet", "-l", "conv1", "--strides", "2", "--gray"), 2, "--gray, --strides are for a filter"),
-        (("-m", "alexnet", "-l", "conv1", "--no-relu"), 2, "--no-relu is for a filter"),
+        (("-m", "alexnet", "-l", "conv1", "--activation", "tanh"), 2, "--activation is for a filter"),
         (("-k", "sobel-x", "--sort", "max"), 2, "--sort is for the sheets that --all-filters draws"),
         (("-k", "sobel-x", "--at", "1"), 2, "--at takes a row and a column"),
         (("-k", "sobel-x", "--at", "427,0"), 2, "a row from 0 to 426"),
@@ -218,7 +218,7 @@ def test_one_image_is_expected(featuremap, tmp_path: Path) -> None:
     assert several.code == 2
     assert "one image" in several.err
     one = featuremap("anatomy", "folder/a.png", "-k", "sobel-x")
-    assert [path.name for path in one.files] == ["a.anatomy.png"]
+    assert [path.name for path in one.files] == ["a.sobel-x.0.anatomy.png"]
     (tmp_path / "blocked").touch()
     assert featuremap("anatomy", "folder/a.png", "-k", "sobel-x", "-o", "blocked").code == 5
 
@@ -232,6 +232,36 @@ def test_a_network_with_a_broken_weight_is_drawn(featuremap, small_model: Path) 
     words = ("sample:flower", "-m", "broken.keras", "--preprocess", "unit", "--arrays")
     ran = featuremap("anatomy", *words, "-l", "stem", "--filter", 3, "--at", "2,2", "-o", "stem")
     assert ran.code == 0
-    parts = arrays_of("stem/flower.anatomy.npz")
+    parts = arrays_of("stem/flower.stem.3.anatomy.npz")
     assert [bool(np.isnan(product).all()) for product in parts["products"]] == [True, False, False]
     assert featuremap("anatomy", *words, "-l", "last", "-o", "last").code == 0
+
+
+def test_two_anatomies_of_one_image_are_two_files(featuremap, small_model: Path) -> None:
+    for words in (
+        ("-k", "kirsch", "--filter", 1),
+        ("-k", "kirsch"),
+        ("-k", "sobel-x"),
+        ("-m", small_model, "-l", "stem"),
+    ):
+        assert featuremap("anatomy", "sample:china", *words).code == 0
+    names = ("kirsch.0", "kirsch.1", "sobel-x.0", "stem.0")
+    assert sorted(path.name for path in Path("featuremaps").iterdir()) == [f"china.{one}.anatomy.png" for one in names]
+
+
+def test_a_layer_of_padding_is_the_convolution_s_padding(featuremap, tmp_path: Path) -> None:
+    ran = featuremap("anatomy", "sample:china", "-m", "alexnet", "-l", "conv1", "--arrays", "--json")
+    parts = arrays_of("featuremaps/china.conv1.0.anatomy.npz")
+    assert json.loads(ran.out)["input_shape"] == [224, 224, 3]
+    assert parts["input"].shape == (3, 224, 224)
+    assert parts["sum"].shape == (55, 55)
+    uneven = keras.Sequential(
+        [
+            keras.Input((24, 24, 3)),
+            keras.layers.ZeroPadding2D(((0, 1), (0, 1))),
+            keras.layers.Conv2D(4, 3, strides=2, name="conv"),
+        ]
+    )
+    uneven.save("uneven.keras")
+    ran = featuremap("anatomy", "sample:china", "-m", "uneven.keras", "-l", "conv", "--json")
+    assert json.loads(ran.out)["input_shape"] == [25, 25, 3]

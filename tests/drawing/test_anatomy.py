@@ -86,6 +86,19 @@ def test_every_part_is_on_the_page_in_its_true_colors(channels: int) -> None:
         assert holds(page, tile), stage.kind
 
 
+def test_the_bar_of_what_relu_leaves_begins_at_zero() -> None:
+    scales = Scales.of(picture_of(anatomy(3, pool=Pool("max"))))
+    assert scales.final.marks == (0.0, scales.final.high)
+    assert len(scales.linear.marks) == 3
+    at, _, text = scales.final.places(200, 12)[0]
+    assert (at, float(text)) == (0, 0.0)
+    # Its first color is the one that zero has in the maps.
+    zero = scales.final.paint(np.zeros((1, 1), np.float32))[0, 0]
+    canvas = color_canvas(240, 60)
+    scales.final.draw_bar(canvas, 10, 10, (20, 200), 12, 1)
+    np.testing.assert_array_equal(np.asarray(canvas.picture().convert("RGB"))[20, 10], zero)
+
+
 def test_the_rest_is_on_the_page_and_said() -> None:
     picture = picture_of(anatomy(12), most=4)
     scales = Scales.of(picture)

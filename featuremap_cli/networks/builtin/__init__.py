@@ -46,15 +46,24 @@ class Preprocessing:
             words += f", over ({', '.join(f'{value:g}' for value in self.deviation)})"
         return words
 
+    def applies_to(self, channels: int | None) -> bool:
+        """Whether it can be applied to so many channels (None: any): other than 3 have to be treated alike."""
+        alike = len(set(self.mean)) == 1 == len(set(self.deviation))
+        return channels in (None, len(self.mean)) or (self.order == "rgb" and alike)
+
     def apply(self, pixels: Float32) -> Float32:
         """Network input from pixels; the argument is not written to.
 
         Args:
-            pixels: float32 (..., height, width, 3), RGB in [0, 1].
+            pixels: float32 (..., height, width, 3), RGB in [0, 1]; another number of channels where it `applies_to` it.
 
         Returns:
             float32 of the same shape, channels in `order`.
         """
+        if pixels.shape[-1] != len(self.mean):
+            # One mean and one deviation for all.
+            plain = pixels * np.float32(self.scale) - np.float32(self.mean[0])
+            return np.asarray(plain / np.float32(self.deviation[0]), np.float32)
         ordered = pixels if self.order == "rgb" else pixels[..., ::-1]
         scaled = ordered * np.float32(self.scale) - np.asarray(self.mean, np.float32)
         return np.asarray(scaled / np.asarray(self.deviation, np.float32), np.float32)
