@@ -55,7 +55,7 @@ def activations(
     - `featuremap activations photos/ -m keras:ResNet50 -l "conv2_block*_conv" -o maps`
     - `featuremap activations a.jpg -m model.keras -l all --scale layer --cmap viridis`
     """
-    from featuremap_cli.commands.models import FEW_IMAGES, content_digest
+    from featuremap_cli.commands.models import content_digest
     from featuremap_cli.commands.provenance import option_words
     from featuremap_cli.commands.run import find, run_job
     from featuremap_cli.commands.sheets import read_plan
@@ -65,14 +65,12 @@ def activations(
     if before_activation:
         words.append("--before-activation")
     found = find(images, batch)
-    # A list that is being written is not waited for, beyond its second line.
-    looked_at = 2 if "-" in images else FEW_IMAGES + 1
-    first = list(islice(found, looked_at))
+    # Whether there are several: a list that is being written is not waited for beyond its second line.
+    first = list(islice(found, 2))
     job = ActivationsJob(
         network=network,
         layers=layers,
         before_activation=before_activation,
-        few_images=len(first) < looked_at,
         compiled=len(first) > 1,
         plan=read_plan(drawing, with_image=True),
         words=(*option_words(network), *words, *option_words(drawing)),
@@ -89,7 +87,6 @@ class ActivationsJob:
         network: which, and how images come to it.
         layers: what `--layer` says.
         before_activation: record the values before activations inside convolutions.
-        few_images: there are so few that the network is better run without TensorFlow.
         compiled: cut the network down to what is needed and keep that; pays from the second image on.
         plan: what to draw.
         words: the options as words of a command line, for the pictures' text chunks.
@@ -99,7 +96,6 @@ class ActivationsJob:
     network: NetworkOptions
     layers: tuple[str, ...]
     before_activation: bool
-    few_images: bool
     compiled: bool
     plan: SheetPlan
     words: tuple[str, ...]
@@ -131,7 +127,7 @@ class ActivationsJob:
                 f"{self.network.model} is not the file here that it was where the run began: "
                 "expected the same file under the same path on every machine"
             )
-        network = load(self.network, to_record=self.few_images)
+        network = load(self.network)
         return ActivationsSession(self, network, network.select(self.layers))
 
 

@@ -63,7 +63,7 @@ class ModelOptions:
             "--model",
             "-m",
             metavar="MODEL",
-            help="alexnet, squeezenet, keras:NAME, a .keras or .h5 file.",
+            help="alexnet, squeezenet, keras:NAME, a .keras, .h5 or .onnx file.",
             show_default=False,
             rich_help_panel=NETWORK,
         ),

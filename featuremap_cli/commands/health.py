@@ -61,7 +61,6 @@ def health(
     - `featuremap health photos/ -m model.keras --json > baseline.json`
     """
     from featuremap_cli.batch.outputs import OutputFolder
-    from featuremap_cli.commands.models import FEW_IMAGES
     from featuremap_cli.commands.run import find, gather
     from featuremap_cli.commands.thresholds import read_thresholds
 
@@ -74,14 +73,12 @@ def health(
             give(folder.path(name))
         return
     found = find(images, batch)
-    looked_at = network.batch_size if "-" in images else max(network.batch_size, FEW_IMAGES + 1)
-    first = list(islice(found, looked_at))
+    first = list(islice(found, network.batch_size))
     measuring = HealthJob(
         network,
         tuple(layer or ()),
         compare,
         min(len(first), network.batch_size),
-        few_images=len(first) < looked_at and len(first) <= FEW_IMAGES,
         compiled=len(first) > 1,
     )
     job = KeptJob(measuring, measuring.open, batch.quiet)

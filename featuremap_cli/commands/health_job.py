@@ -30,7 +30,6 @@ class HealthJob:
         layers: what `--layer` says.
         compare: the other checkpoint, as `--model` would name it; None without one.
         batch_size: how many images run together.
-        few_images: there are so few that the networks are better run without TensorFlow.
         compiled: cut the network down to what is needed and keep that; pays from the second image on.
     """
 
@@ -38,7 +37,6 @@ class HealthJob:
     layers: tuple[str, ...]
     compare: str | None
     batch_size: int
-    few_images: bool
     compiled: bool
 
     name = "health"
@@ -58,14 +56,14 @@ class HealthJob:
         from featuremap_cli.commands.models import load
         from featuremap_cli.networks.weights import knows_weights
 
-        network = load(self.network, to_record=self.few_images)
+        network = load(self.network)
         selection = network.select(self.layers)
         current = Checkpoint(network, selection.entries)
         other = None
         if self.compare is not None:
             weights = self.network.weights if self.compare.startswith("keras:") else "imagenet"
             options = replace(self.network, model=self.compare, weights=weights)
-            other = load_like(current, options, few_images=self.few_images)
+            other = load_like(current, options)
         notices = (*network.notices, *selection.notices)
         if not knows_weights(network):
             notices += (
@@ -272,7 +270,7 @@ class HealthSession:
         return draw_changes(pairs, title, (f"{len(pairs)} of {moved:,} that changed", f"maps of {image.picture.name}"))
 
 
-def load_like(current: Checkpoint, options: NetworkOptions, *, few_images: bool = False) -> Checkpoint:
+def load_like(current: Checkpoint, options: NetworkOptions) -> Checkpoint:
     """Load another checkpoint of a network's architecture.
 
     The layers are matched by their places, since Keras numbers the names of layers that were given none.
@@ -280,7 +278,6 @@ def load_like(current: Checkpoint, options: NetworkOptions, *, few_images: bool 
     Args:
         current: the checkpoint that there is.
         options: which the other is.
-        few_images: there are so few that it is better run without TensorFlow.
 
     Raises:
         NetworkError: it cannot be loaded, or a layer has another type or shape.
@@ -288,7 +285,7 @@ def load_like(current: Checkpoint, options: NetworkOptions, *, few_images: bool 
     from featuremap_cli.commands.models import load
     from featuremap_cli.errors import NetworkError
 
-    other = load(options, to_record=few_images)
+    other = load(options)
     own, its = current.network.layers(), other.layers()
     differing = next(
         (place for place, (one, two) in enumerate(zip(own, its, strict=False)) if not _alike(one, two)), None

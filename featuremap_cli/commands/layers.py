@@ -26,7 +26,7 @@ Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="alexnet, squeezenet, keras:NAME, a .keras or .h5 file, or a SavedModel folder.",
+        help="alexnet, squeezenet, keras:NAME, a .keras, .h5 or .onnx file, or a SavedModel folder.",
         show_default=False,
     ),
 ]
@@ -160,7 +160,7 @@ def _load(model: str, weights: str | None, input_size: str | None, unsafe: bool)
 
     size = read_size(input_size, "--input-size") if input_size else None
     wanted = weights or ("none" if model.startswith(APPLICATION) else "imagenet")
-    return load_network(model, weights=wanted, unsafe=unsafe, input_size=size, to_record=True)
+    return load_network(model, weights=wanted, unsafe=unsafe, input_size=size)
 
 
 def _command(model: str, patterns: Sequence[str], show: str, at: str | None, fit: str, input_size: str | None) -> str:

@@ -17,12 +17,8 @@ if TYPE_CHECKING:
     from featuremap_cli.networks.network import Network
 
 
-FEW_IMAGES = 64
-"""Up to so many images a network is run in NumPy, where it can be: TensorFlow has hardly begun before they are done."""
-
-
-def load(options: NetworkOptions, *, to_record: bool = False) -> Network:
-    """Load the network that the options name; imports TensorFlow unless it is only to be recorded and can do without.
+def load(options: NetworkOptions) -> Network:
+    """Load the network that the options name; imports TensorFlow only where a layer of it is not known.
 
     Raises:
         NetworkError: it cannot be used.
@@ -31,9 +27,7 @@ def load(options: NetworkOptions, *, to_record: bool = False) -> Network:
     from featuremap_cli.networks.catalogue import load_network
 
     size = read_size(options.input_size, "--input-size") if options.input_size else None
-    network = load_network(
-        options.model, weights=options.weights, unsafe=options.unsafe, input_size=size, to_record=to_record
-    )
+    network = load_network(options.model, weights=options.weights, unsafe=options.unsafe, input_size=size)
     return network.prepared_as(options.preprocess)
 
 

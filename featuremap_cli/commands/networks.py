@@ -31,7 +31,10 @@ def networks(json: AsJson = False, notices: Notices = False) -> None:
     for network in BUILTIN.values():
         give(network.notice if notices else _as_text(network))
     if not notices:
-        give("Others: keras:NAME (every network of keras.applications), a .keras or .h5 file, a SavedModel folder.")
+        give(
+            "Others: keras:NAME (every network of keras.applications), a .keras, .h5 or .onnx file, a SavedModel\n"
+            "folder."
+        )
 
 
 def _described(network: BuiltinNetwork) -> dict[str, Any]:

@@ -235,7 +235,7 @@ class NetworkOptions:
             "--model",
             "-m",
             metavar="MODEL",
-            help="alexnet, squeezenet, keras:NAME, a .keras or .h5 file, or a SavedModel folder.",
+            help="alexnet, squeezenet, keras:NAME, a .keras, .h5 or .onnx file, or a SavedModel folder.",
             rich_help_panel=NETWORK,
         ),
     ]

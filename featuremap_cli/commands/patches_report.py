@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from featuremap_cli.drawing.page import Sheet
     from featuremap_cli.drawing.patches import PatchOrder, PatchSheet
     from featuremap_cli.drawing.style import Tile
-    from featuremap_cli.networks.projection import Method, Projector
+    from featuremap_cli.graph.gradient_rules.backward import Method
+    from featuremap_cli.networks.projection import Projector
     from featuremap_cli.sources.placement import Box, Placement
 
 
@@ -115,10 +116,10 @@ class LayerPatches:
 
     def _draw(self) -> Sheet:
         from featuremap_cli.drawing.patches import PatchSheet
-        from featuremap_cli.networks.projection import Projector
+        from featuremap_cli.networks.projection import make_projector
 
         network = self.session.network
-        projector = Projector(network, self.watch.entry, self.style.method, self.session.job.network.preprocess)
+        projector = make_projector(network, self.watch.entry, self.style.method, self.session.job.network.preprocess)
         sheet = PatchSheet(self._order(projector))
         waiting: list[tuple[int, Response, Image, Float32]] = []
         for block, one, picture, array in self._pictures():

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from featuremap_cli.commands.filter_words import FilterChoice
     from featuremap_cli.commands.receptive_fields import LayerField
     from featuremap_cli.drawing.page import Sheet
+    from featuremap_cli.graph.gradient_rules.backward import Method
     from featuremap_cli.networks.input import PreparedInput
     from featuremap_cli.networks.layer_entry import LayerEntry
     from featuremap_cli.networks.network import Network
-    from featuremap_cli.networks.projection import Method, Projector
+    from featuremap_cli.networks.projection import Projector
 
 _AT_A_TIME = 16
 
@@ -70,9 +71,9 @@ class ImageProjections:
     @cached_property
     def projector(self) -> Projector:
         """The layer's."""
-        from featuremap_cli.networks.projection import Projector
+        from featuremap_cli.networks.projection import make_projector
 
-        return Projector(self.network, self.entry, self.method, self.preprocess)
+        return make_projector(self.network, self.entry, self.method, self.preprocess)
 
     @cached_property
     def seen(self) -> LayerField:

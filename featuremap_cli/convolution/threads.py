@@ -87,13 +87,6 @@ def multiplies_small_matrices_well() -> bool:
         return any(getattr(library, "architecture", "") in _SMALL_MATRIX_KERNELS for library in _BLAS.libraries())
 
 
-@contextmanager
-def holding_blas() -> Iterator[None]:
-    """Inside the block BLAS has one thread: for matrices multiplied between one `for_each` and the next."""
-    with _BLAS.borrow():
-        yield
-
-
 def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:
     """Do work on all items, in this thread and in others beside it.
 

@@ -25,9 +25,8 @@ def load_network(
     weights: str = "imagenet",
     unsafe: bool = False,
     input_size: tuple[int, int] | None = None,
-    to_record: bool = False,
 ) -> Network:
-    """A network, ready to run; imports TensorFlow, except for one that is loaded to be recorded and known throughout.
+    """A network, ready to run; imports TensorFlow only where a layer of it is not known.
 
     Args:
         spec: a built-in name (`alexnet`), `keras:NAME` (keras.applications), a `.keras`, `.h5` or `.hdf5` file, or a
@@ -36,8 +35,6 @@ def load_network(
         unsafe: run the code that a model file may hold (Lambda layers).
         input_size: (width, height) to run at, in pixels; None for the network's own size, or each image's where the
             network takes any.
-        to_record: the network is recorded, on few images, and no more: there need be no gradients, nothing that is
-            compiled. Where every layer is known, it then runs in NumPy (see `forward`).
 
     Raises:
         NetworkError: no such network, a file that cannot be used, weights that cannot be had, a size that does not fit.
@@ -45,27 +42,57 @@ def load_network(
     """
     if weights != "imagenet" and not spec.startswith(APPLICATION):
         raise UsageError(f"--weights is for keras:NAME; {spec} has its own weights: leave --weights out")
+    known = None
     if spec.startswith(APPLICATION):
-        return _application(spec, weights, input_size)
+        return _application(spec, weights, input_size, known=True)
     if spec in BUILTIN:
-        return (_known_builtin(spec, input_size) if to_record else None) or _builtin(spec, input_size)
+        known = _known_builtin(spec, input_size)
+    elif not Path(spec).is_dir():
+        path = _existing(spec)
+        if path.suffix.lower() == ".onnx":
+            return _onnx_file(path, input_size)
+        require_sound_file(path, unsafe=unsafe)  # which loading does too, after seconds of importing Keras
+        known = _known_file(path, input_size)
+    return known or load_in_tensorflow(spec, weights=weights, unsafe=unsafe, input_size=input_size)
+
+
+def load_in_tensorflow(
+    spec: str,
+    *,
+    weights: str = "imagenet",
+    unsafe: bool = False,
+    input_size: tuple[int, int] | None = None,
+) -> Network:
+    """The same network, run by TensorFlow whatever it is made of; arguments and errors as in `load_network`."""
+    if spec.startswith(APPLICATION):
+        return _application(spec, weights, input_size, known=False)
+    if spec in BUILTIN:
+        return _builtin(spec, input_size)
+    path = _existing(spec)
+    return _saved_model(path, unsafe, input_size) if path.is_dir() else _keras_file(path, unsafe, input_size)
+
+
+def _existing(spec: str) -> Path:
     path = Path(spec)
     if not path.exists():
         raise NetworkError(_no_such_network(spec))
-    if path.is_dir():
-        return _saved_model(path, unsafe, input_size)
-    require_sound_file(path, unsafe=unsafe)  # which loading does too, after seconds of importing Keras
-    return (_known_file(path, input_size) if to_record else None) or _keras_file(path, unsafe, input_size)
+    return path
+
+
+def _onnx_file(path: Path, input_size: tuple[int, int] | None) -> Network:
+    from featuremap_cli.networks.onnx_files.loading import load_onnx_file
+
+    return load_onnx_file(path, input_size)
 
 
 def _known_builtin(name: str, input_size: tuple[int, int] | None) -> Network | None:
-    from featuremap_cli.networks.forward.loading import load_known_builtin
+    from featuremap_cli.networks.configuration.loading import load_known_builtin
 
     return load_known_builtin(BUILTIN[name], input_size)
 
 
 def _known_file(path: Path, input_size: tuple[int, int] | None) -> Network | None:
-    from featuremap_cli.networks.forward.loading import load_known_file
+    from featuremap_cli.networks.configuration.loading import load_known_file
 
     return load_known_file(path, input_size)
 
@@ -77,12 +104,14 @@ def _builtin(name: str, input_size: tuple[int, int] | None) -> Network:
     return _of_model(network.build(), name, input_size, preprocessing_name(network.preprocessing))
 
 
-def _application(spec: str, weights: str, input_size: tuple[int, int] | None) -> Network:
+def _application(spec: str, weights: str, input_size: tuple[int, int] | None, *, known: bool) -> Network:
     from featuremap_cli.networks.applications import application_preprocessing, build_application
+    from featuremap_cli.networks.configuration.loading import load_known_model
 
     name = spec.removeprefix(APPLICATION)
-    model = build_application(name, weights, input_size)
-    return _of_model(model, spec, input_size, application_preprocessing(name))
+    model, preprocessing = build_application(name, weights, input_size), application_preprocessing(name)
+    found = load_known_model(model, spec, input_size, preprocessing) if known else None
+    return found or _of_model(model, spec, input_size, preprocessing)
 
 
 def _keras_file(path: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
@@ -142,7 +171,9 @@ def _saved_model(folder: Path, unsafe: bool, input_size: tuple[int, int] | None)
 
 def _no_such_network(spec: str) -> str:
     if Path(spec).suffix or "/" in spec:
-        return f"no such network: {spec}; expected a .keras, .h5 or .hdf5 file or a SavedModel folder that exists"
+        return (
+            f"no such network: {spec}; expected a .keras, .h5, .hdf5 or .onnx file or a SavedModel folder that exists"
+        )
     near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1) or [f"{APPLICATION}{name}" for name in _alike(spec)]
     remedy = f"did you mean {near[0]}?" if near else f"expected {', '.join(BUILTIN)}, keras:NAME, or a file;"
     return f"no such network: {spec}; {remedy} `featuremap networks` lists what is built in"

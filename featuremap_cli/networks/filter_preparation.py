@@ -66,7 +66,7 @@ def _of_network(model: str, unsafe: bool) -> tuple[Guess, int | None, Preparatio
 
 def _of_file(model: str, unsafe: bool) -> tuple[Guess, int | None, Preparation | None]:
     try:
-        network = load_network(model, unsafe=unsafe, to_record=True)
+        network = load_network(model, unsafe=unsafe)
         guess, own = network.guess or Guess(network.preprocessing, ""), None
         if guess.preprocessing == "inside":
             own = first_layers(network)

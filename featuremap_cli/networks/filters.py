@@ -42,6 +42,8 @@ def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: boo
         raise UsageError(f"--weights is for keras:NAME; {reference.model} has its own weights: leave --weights out")
     if reference.model in BUILTIN:
         return _builtin_bank(reference)
+    if reference.model.lower().endswith(".onnx"):
+        return _onnx_bank(reference)
     bank = None if application else read_bank(reference.model, reference.layer)
     if bank is not None:
         return bank
@@ -65,6 +67,27 @@ def _bank_by_keras(reference: LayerReference, weights: str, unsafe: bool) -> Fil
     kinds = {path: kind for path, layer in layers.items() if (kind := _kind(layer)) is not None}
     path = _chosen(reference, kinds, {path: type(layer).__name__ for path, layer in layers.items()})
     return _layer_bank(layers[path], kinds[path], reference, pointwise=reference.layer != path)
+
+
+def _onnx_bank(reference: LayerReference) -> FilterBank:
+    """The filters of a convolution in an ONNX file, named as its node is."""
+    from featuremap_cli.networks.onnx_files.loading import load_onnx_file
+    from featuremap_cli.networks.weights import layer_bank
+
+    network = load_onnx_file(Path(reference.model))
+    entries = {entry.path: entry for entry in network.layers()}
+    if reference.layer not in entries:
+        raise no_such_convolution(
+            reference.model, reference.layer, [entry.path for entry in entries.values() if entry.is_convolution]
+        )
+    weights = next(iter(network.recorder.layer_weights({reference.layer})), None)
+    bank = None if weights is None else layer_bank(weights, reference.spec)
+    if bank is None:
+        raise NetworkError(
+            f"{reference.spec} is a node of the kind {entries[reference.layer].type} without filters over height and "
+            f"width: expected a Conv or ConvTranspose; `featuremap layers {reference.model}` lists all layers"
+        )
+    return bank
 
 
 def _graph_bank(reference: LayerReference, unsafe: bool) -> FilterBank:

@@ -68,9 +68,8 @@ def _met_by_the_first_convolution(network: Network, batch: Float32) -> Float64 |
     """What comes to it, (images, height, width, channels); None where it cannot be had."""
     layers = network.layers()
     first = next((place for place, entry in enumerate(layers) if entry.is_convolution), 0)
-    with_input = getattr(network.recorder, "record_with_input", None)  # a Keras model's, where operations are no layers
-    if with_input is not None and first < len(layers):
-        return np.asarray(with_input(batch, layers[first])[0], np.float64)
+    if network.recorder.knows_weights and first < len(layers):
+        return np.asarray(network.recorder.record_with_input(batch, layers[first])[0], np.float64)
     before = [entry for entry in layers[:first] if entry.undrawable is None]
     if not before:
         return None

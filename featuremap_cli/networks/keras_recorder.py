@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from featuremap_cli.arrays import Float32
+from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.errors import NetworkError
 from featuremap_cli.networks.call_notes import CallNote, noting
 from featuremap_cli.networks.image_input import ImageInput, NetworkInput, shown_shape
@@ -102,6 +103,14 @@ class KerasRecorder(GraphRecorder):
         pieces = run_in_pieces(batch, self.image, self.network, lambda images: list(pruned(images)))
         given, before, output = (self.as_maps(entry, piece, len(batch)) for piece in pieces)
         return given, before, output
+
+    def border_before(self, entry: LayerEntry) -> tuple[Pair, Pair] | None:
+        """See `Recorder.border_before`."""
+        layer = self.calls.get(entry.index - 1, (None,))[0]
+        if not isinstance(layer, keras.layers.ZeroPadding2D):
+            return None
+        (top, bottom), (left, right) = layer.padding
+        return (int(top), int(bottom)), (int(left), int(right))
 
     def _run_eagerly(self, images: Any, chosen: Sequence[LayerEntry], before_activation: bool) -> list[Any]:
         wanted = {(id(layer), number) for layer, number in (self.calls[entry.index] for entry in chosen)}

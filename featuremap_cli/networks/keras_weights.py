@@ -36,5 +36,16 @@ def keras_layer_weights(model: KerasModel, paths: Collection[str] | None = None)
 
 
 def _settings(layer: KerasLayer) -> dict[str, Any]:
-    names = ("filters", "depth_multiplier", "use_bias", "groups")
-    return {name: getattr(layer, name, None) for name in names} | {"kernel_size": list(layer.kernel_size)}
+    names = ("filters", "depth_multiplier", "use_bias", "groups", "padding")
+    pairs = ("kernel_size", "strides", "dilation_rate")
+    return (
+        {name: getattr(layer, name, None) for name in names}
+        | {name: list(getattr(layer, name)) for name in pairs}
+        | {"activation": _activation_name(layer.activation)}
+    )
+
+
+def _activation_name(activation: Any) -> str | None:
+    if activation is None or activation is keras.activations.linear:
+        return None
+    return str(getattr(activation, "__name__", None) or getattr(activation, "name", type(activation).__name__))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,23 +18,15 @@ from featuremap_cli.convolution.anatomy import (
     met_channels,
     with_pool,
 )
+from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.convolution.pooling import pool_maps
 from featuremap_cli.errors import NetworkError
 from featuremap_cli.networks.input import PREPROCESSING, PreparedInput
-from featuremap_cli.networks.keras_recorder import KerasRecorder
 from featuremap_cli.networks.layer_entry import LayerEntry
+from featuremap_cli.networks.layer_weights import LayerWeights
 from featuremap_cli.networks.network import Network
-from featuremap_cli.networks.startup import keras
-from featuremap_cli.networks.walk import KerasLayer
-from featuremap_cli.sources.convolution_weights import filter_bank, weights_fit
-
-_LAYERS = {
-    "Conv2D": keras.layers.Conv2D,
-    "DepthwiseConv2D": keras.layers.DepthwiseConv2D,
-    "SeparableConv2D": keras.layers.SeparableConv2D,
-    "Conv2DTranspose": keras.layers.Conv2DTranspose,
-}
+from featuremap_cli.sources.convolution_weights import KERNEL_NAMES, filter_bank, weights_fit
 
 _ROUNDING = 0.01
 """How far a layer may be from its plain convolution, as a part of the products' size: half precision stays below."""
@@ -129,36 +121,37 @@ def run_layer(network: Network, entry: LayerEntry, prepared: PreparedInput, prep
     """Run a network on an image, and keep what one convolutional layer is given and gives.
 
     Args:
-        network: a Keras model.
+        network: one whose layers' weights can be told apart.
         entry: the layer.
         prepared: the image.
         preprocess: what it was prepared with; it says in which order the colors are.
 
     Raises:
-        NetworkError: the network is no Keras model, or the layer no convolution over height and width.
+        NetworkError: the network's graph does not keep its layers apart, or the layer is no convolution over height
+            and width.
     """
     recorder = network.recorder
-    if not isinstance(recorder, KerasRecorder):
+    if not recorder.knows_weights:
         raise NetworkError(
             f"{network.name} is a SavedModel, whose graph does not keep its layers' filters apart: expected a Keras "
             "model; save the network with model.save('NAME.keras') and give the file"
         )
-    layer = recorder.calls[entry.index][0]
-    kind = next((name for name, known in _LAYERS.items() if isinstance(layer, known)), None)
-    if kind is None:
+    path = entry.path.rpartition("#")[0] or entry.path
+    layer = next(iter(recorder.layer_weights({path})), None)
+    if layer is None or layer.kind is None:
         raise NetworkError(
-            f"{entry.path} in {network.name} is a {entry.type} layer: expected one of {', '.join(_LAYERS)}; "
+            f"{entry.path} in {network.name} is a {entry.type} layer: expected one of {', '.join(KERNEL_NAMES)}; "
             f"`featuremap layers {network.name}` lists all layers"
         )
     name = network.preprocessing if preprocess == "auto" else preprocess
     given, before, after = (maps[0] for maps in recorder.record_with_input(prepared.array, entry))
-    given, operation = _unpadded(given, _operation(layer, kind), recorder, entry)
+    given, operation = _unpadded(given, _operation(layer), recorder.border_before(entry))
     return LayerRun(
         path=entry.path,
         pixels=given,
         channel_names=_channel_names(network, entry, given.shape[2], name),
-        bank=_bank(layer, kind, entry.path),
-        groups=getattr(layer, "groups", 1),
+        bank=_bank(layer, entry.path),
+        groups=int(layer.settings.get("groups") or 1),
         operation=operation,
         activation=_activation(layer),
         before=np.ascontiguousarray(before.transpose(2, 0, 1)),
@@ -166,58 +159,55 @@ def run_layer(network: Network, entry: LayerEntry, prepared: PreparedInput, prep
     )
 
 
-def _bank(layer: KerasLayer, kind: str, path: str) -> FilterBank:
+def _bank(layer: LayerWeights, path: str) -> FilterBank:
     """The layer's filters; of a SeparableConv2D the plain ones that do in one step what its two steps do."""
-    weights = layer.get_weights()
-    settings = {name: getattr(layer, name, None) for name in ("filters", "depth_multiplier", "use_bias")}
-    if not weights_fit(kind, {**settings, "kernel_size": list(layer.kernel_size)}, weights):
+    weights, kind = list(layer.arrays.values()), str(layer.kind)
+    if not weights_fit(kind, layer.settings, weights):
         shapes = ", ".join(str(array.shape) for array in weights) or "none"
         raise NetworkError(
             f"{path} has other weights than a {kind} layer of Keras: expected a kernel and a bias, got {shapes}; "
             "save the network with plain weights"
         )
     if kind != "SeparableConv2D":
-        return filter_bank(kind, weights, path, groups=getattr(layer, "groups", 1))
+        return filter_bank(kind, weights, path, groups=int(layer.settings.get("groups") or 1))
     spatial, pointwise, *bias = weights
     channels, multiplier = spatial.shape[2:]
     mixing = pointwise.reshape(channels, multiplier, -1)
     return filter_bank("Conv2D", [np.einsum("hwcm,cmf->hwcf", spatial, mixing), *bias], path)
 
 
-def _operation(layer: KerasLayer, kind: str) -> Operation:
-    strides, dilation = tuple(layer.strides), tuple(layer.dilation_rate)
+def _operation(layer: LayerWeights) -> Operation:
+    strides, dilation = _pair(layer.settings["strides"]), _pair(layer.settings["dilation_rate"])
     return Operation(
-        padding=layer.padding,
-        strides=(int(strides[0]), int(strides[-1])),
-        dilation=(int(dilation[0]), int(dilation[-1])),
-        transpose=kind == "Conv2DTranspose",
+        padding=layer.settings["padding"],
+        strides=strides,
+        dilation=dilation,
+        transpose=layer.kind == "Conv2DTranspose",
     )
 
 
-def _unpadded(
-    given: Float32, operation: Operation, recorder: KerasRecorder, entry: LayerEntry
-) -> tuple[Float32, Operation]:
+def _pair(value: int | Sequence[int]) -> Pair:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))
+
+
+def _unpadded(given: Float32, operation: Operation, border: tuple[Pair, Pair] | None) -> tuple[Float32, Operation]:
     """Take the zeros that a layer of padding put around a layer's input for the layer's own padding, which they are.
 
     Only what is the same on all sides can be said so; other padding stays in the input.
     """
-    layer = recorder.calls.get(entry.index - 1, (None,))[0]
-    if not isinstance(layer, keras.layers.ZeroPadding2D) or operation != replace(operation, padding="valid"):
+    sides = {side for pair in border or () for side in pair}
+    around = max(sides, default=0)
+    if len(sides) != 1 or not around or operation.transpose or operation != replace(operation, padding="valid"):
         return given, operation
-    sides = {int(side) for pair in layer.padding for side in pair}
-    around = max(sides)
     inner = given[around : given.shape[0] - around, around : given.shape[1] - around]
-    zeros_alone = np.count_nonzero(given) == np.count_nonzero(inner)
-    if len(sides) != 1 or not around or not inner.size or not zeros_alone or operation.transpose:
+    if not inner.size or np.count_nonzero(given) != np.count_nonzero(inner):
         return given, operation
     return np.ascontiguousarray(inner), replace(operation, padding=around)
 
 
-def _activation(layer: KerasLayer) -> str:
-    activation: Any = layer.activation
-    if activation is None or activation is keras.activations.linear:
-        return ""
-    return str(getattr(activation, "__name__", None) or getattr(activation, "name", type(activation).__name__))
+def _activation(layer: LayerWeights) -> str:
+    name = layer.settings.get("activation")
+    return "" if name in (None, "linear") else str(name)
 
 
 def _channel_names(network: Network, entry: LayerEntry, channels: int, preprocess: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ class LayerWeights:
     Attributes:
         path: the layer's, as `LayerEntry` has it, without the number of a call.
         kind: which of Keras's convolutions it is, a name of `KERNEL_NAMES`; None for another layer.
-        settings: those of a convolution: `filters`, `kernel_size` and so on.
+        settings: those of a convolution, in Keras's words: `filters`, `kernel_size`, `activation` and so on.
         arrays: by name, in Keras's order.
     """
 

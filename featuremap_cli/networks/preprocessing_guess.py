@@ -12,6 +12,8 @@ from featuremap_cli.networks.application_table import APPLICATIONS, application_
 from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.input import PREPROCESSING, preprocessing_name
 
+_UNIT = "unit", "pixels in [0, 1]"
+
 
 @dataclass(frozen=True)
 class Guess:
@@ -39,17 +41,43 @@ def guess(names: Sequence[str], scales_inside: bool, network: str, channels: int
         network: what messages call it.
         channels: of its input; None for any number.
     """
+    return _told(names, scales_inside, network, channels) or Guess(
+        "unit",
+        f"{network} does not say how its input is scaled: pixels in [0, 1]; --preprocess raw, torch, caffe or tf "
+        "for another",
+    )
+
+
+def guess_unsaid(
+    names: Sequence[str], producer: str, scales_inside: bool, network: str, channels: int | None = 3
+) -> Guess:
+    """The same for a file of a kind that never says it; what PyTorch wrote is taken for one of torchvision's.
+
+    Args:
+        names: what the network and its file are called.
+        producer: what wrote the file, `pytorch`.
+        scales_inside: the network scales pixels in [0, 255] itself.
+        network: what messages call it.
+        channels: of its input; None for any number.
+    """
+    of_torch = producer.lower().startswith("pytorch") and PREPROCESSING["torch"].applies_to(channels)
+    assumed, words = ("torch", "ImageNet's means and deviations, as torchvision's") if of_torch else _UNIT
+    return _told(names, scales_inside, network, channels) or Guess(
+        assumed,
+        f"{network} does not say how its input is scaled: taken as {assumed}, {words}; --preprocess torch, unit (0 to "
+        "1), raw (0 to 255), tf (-1 to 1) or caffe (BGR, 0 to 255 less ImageNet's means) for another",
+    )
+
+
+def _told(names: Sequence[str], scales_inside: bool, network: str, channels: int | None) -> Guess | None:
+    """What layers and names tell; None where they tell nothing."""
     if scales_inside:
         return Guess("inside", f"{network} scales its input itself: pixels in [0, 255]")
     for name in names:
         like, preprocessing = _named_like(name)
         if preprocessing is not None and PREPROCESSING[preprocessing].applies_to(channels):
             return Guess(preprocessing, f"{network} is named like {like}: its preprocessing, {preprocessing}")
-    return Guess(
-        "unit",
-        f"{network} does not say how its input is scaled: pixels in [0, 1]; --preprocess raw, torch, caffe or tf "
-        "for another",
-    )
+    return None
 
 
 def _named_like(name: str) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from featuremap_cli.arrays import Float32
+from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.networks.layer_entry import LayerEntry
 from featuremap_cli.networks.layer_weights import LayerWeights
 
@@ -32,3 +33,16 @@ class Recorder(Protocol):
         self, batch: Float32, chosen: Sequence[LayerEntry], *, before_activation: bool, compiled: bool
     ) -> list[Float32]:
         """What the chosen layers give, as `Network.record` describes it."""
+
+    def record_with_input(self, batch: Float32, entry: LayerEntry) -> tuple[Float32, Float32, Float32]:
+        """What one layer is given, what its activation is given, and what it gives; where weights can be told apart.
+
+        Returns:
+            Three times float32 (images, height, width, channels).
+
+        Raises:
+            NetworkError, ImageError: as `record`; what the layer is given must be maps too.
+        """
+
+    def border_before(self, entry: LayerEntry) -> tuple[Pair, Pair] | None:
+        """What a layer of zero padding right before this one puts around: (top, bottom), (left, right)."""

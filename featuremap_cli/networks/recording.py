@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from featuremap_cli.arrays import Float32
+from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.errors import ImageError, NetworkError
 from featuremap_cli.networks.image_input import ImageInput
 from featuremap_cli.networks.layer_entry import LayerEntry
@@ -95,6 +96,18 @@ class GraphRecorder:
         pruned = self._pruned[key]
         pieces = run_in_pieces(batch, self.image, self.network, lambda images: list(pruned(images)))
         return [self.as_maps(entry, piece, len(batch)) for entry, piece in zip(chosen, pieces, strict=True)]
+
+    def record_with_input(self, batch: Float32, entry: LayerEntry) -> tuple[Float32, Float32, Float32]:
+        """See `Recorder.record_with_input`.
+
+        Raises:
+            TypeError: a graph that holds only operations does not keep its layers' weights apart.
+        """
+        raise TypeError(f"{self.network} does not keep its layers' weights apart")
+
+    def border_before(self, entry: LayerEntry) -> tuple[Pair, Pair] | None:
+        """See `Recorder.border_before`: a graph that holds only operations does not tell."""
+        return None
 
     def cut_to(self, entry: LayerEntry) -> Any:
         """The network as TensorFlow's function of a batch of images, cut down to this layer's output alone."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from featuremap_cli.analysis.layers import LayerGraph
 from featuremap_cli.errors import UsageError
-from featuremap_cli.networks.forward.recorder import ForwardRecorder
-from featuremap_cli.networks.forward.records import known_graph
+from featuremap_cli.networks.graph_records import graph_records
 from featuremap_cli.networks.network import Network
+from featuremap_cli.networks.runtime_recorder import RuntimeRecorder
 
 
 def network_graph(network: Network) -> LayerGraph:
@@ -26,8 +26,8 @@ def network_graph(network: Network) -> LayerGraph:
             "--input-size W,H, for example 224,224"
         )
     shape = (image.height, image.width, image.channels)
-    if isinstance(network.recorder, ForwardRecorder):
-        return known_graph(network.recorder.graph, shape, network.name)
+    if isinstance(network.recorder, RuntimeRecorder):
+        return graph_records(network.recorder.graph, shape, network.name)
     from featuremap_cli.networks.keras_records import traced_graph
 
     return traced_graph(network, shape)

@@ -14,7 +14,7 @@ import numpy as np
 from featuremap_cli.arrays import FeatureMaps, FilterBank, Float32
 from featuremap_cli.convolution.engine import layer_name
 from featuremap_cli.convolution.fitting import FittedFilters, fit_banks
-from featuremap_cli.convolution.geometry import padding_around, transposed_length
+from featuremap_cli.convolution.geometry import Pair, padding_around, transposed_length
 from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.convolution.passes import output_size
 from featuremap_cli.convolution.pooling import pooled_size
@@ -59,9 +59,20 @@ def _forward(batch: Float32, part: FittedFilters, operation: Operation) -> Tenso
     elif isinstance(operation.padding, int):
         padding = [[0, 0], [operation.padding] * 2, [operation.padding] * 2, [0, 0]]
     if part.meeting == "apart":
-        return tf.nn.depthwise_conv2d(batch, weights, (1, *operation.strides, 1), padding)
+        return _apart(batch, weights, operation.strides, padding)
     weights = np.broadcast_to(weights, (*weights.shape[:2], batch.shape[3], weights.shape[3]))
     return tf.nn.conv2d(batch, weights, operation.strides, padding)
+
+
+def _apart(batch: Float32, weights: Float32, strides: Pair, padding: Any) -> Tensor:
+    """Each channel by itself where TensorFlow's CPU, on some machines, takes no strides that differ."""
+    if strides[0] == strides[1]:
+        return tf.nn.depthwise_conv2d(batch, weights, (1, *strides, 1), padding)
+    channels = [
+        tf.nn.conv2d(batch[..., index : index + 1], weights[:, :, index : index + 1], strides, padding)
+        for index in range(batch.shape[3])
+    ]
+    return tf.concat(channels, axis=3)
 
 
 def _transposed(batch: Float32, part: FittedFilters, operation: Operation) -> Tensor:

@@ -47,7 +47,7 @@ def layer_filters(network: Network, entries: Sequence[LayerEntry]) -> dict[int, 
     found = {}
     for entry in entries:
         layer = weights.get(paths[entry.index])
-        bank = None if layer is None else _filters_of(layer, f"{network.name}:{entry.path}")
+        bank = None if layer is None else layer_bank(layer, f"{network.name}:{entry.path}")
         if bank is not None:
             found[entry.index] = bank
     return found
@@ -70,7 +70,7 @@ def unreal_weights(network: Network) -> Iterator[UnrealWeights]:
 
 def _unreal_filters(layer: LayerWeights, weight: str) -> tuple[int, ...]:
     """The filters of a convolution that hold NaN or infinity in their kernel or in their bias."""
-    bank = _filters_of(layer, layer.path)
+    bank = layer_bank(layer, layer.path)
     if bank is None:
         return ()
     values = bank.bias if weight == "bias" else bank.weights
@@ -78,7 +78,8 @@ def _unreal_filters(layer: LayerWeights, weight: str) -> tuple[int, ...]:
     return tuple(np.flatnonzero(unreal.any(axis=0)).tolist())
 
 
-def _filters_of(layer: LayerWeights, source: str) -> FilterBank | None:
+def layer_bank(layer: LayerWeights, source: str) -> FilterBank | None:
+    """A layer's filters, one a feature map; None where it is no convolution with plain weights."""
     weights = list(layer.arrays.values())
     if layer.kind is None or not weights_fit(layer.kind, layer.settings, weights):
         return None

@@ -4,7 +4,7 @@ A SPEC is read as the first of these that fits:
 
 1. a file that exists and ends in .npy, .npz, .json, .txt or .csv, whatever else is in its name;
 2. `NAME=` and then one of the rest, which must be a single filter;
-3. a network's layer: `alexnet:LAYER`, `squeezenet:LAYER`, `keras:NAME:LAYER`, `FILE.keras:LAYER` (also .h5, .hdf5),
+3. a network's layer: `alexnet:LAYER`, `squeezenet:LAYER`, `keras:NAME:LAYER`, `FILE.keras:LAYER` (.h5, .hdf5, .onnx),
    `FOLDER:LAYER` where FOLDER exists and is not called like a preset (`./vertical:LAYER` is the folder);
 4. a path that ends as in 1, which then must exist;
 5. ImageMagick's `WxH: ...`;
@@ -27,7 +27,7 @@ from featuremap_cli.sources.kernels import PRESETS, bank_of, nearest_names, pres
 NETWORK_NAMES = ("alexnet", "squeezenet")  # sources may not import networks, which knows more of them
 
 _NETWORK = re.compile(
-    rf"(?P<model>{'|'.join(NETWORK_NAMES)}|keras:[^:\s;]*|.+?\.(?:keras|h5|hdf5))(?::(?P<layer>.*))?",
+    rf"(?P<model>{'|'.join(NETWORK_NAMES)}|keras:[^:\s;]*|.+?\.(?:keras|h5|hdf5|onnx))(?::(?P<layer>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER_BEGINS = re.compile(r"[-+\N{MINUS SIGN}]?(?:\.?[0-9]|(?:nan|inf|infinity)\b)|[^;\n]*[;\n]", re.IGNORECASE)

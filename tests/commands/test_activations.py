@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from pathlib import Path
@@ -12,9 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from featuremap_cli.commands import models
-from featuremap_cli.commands.options import NetworkOptions
-from featuremap_cli.networks.network import Network
+from featuremap_cli.networks.catalogue import load_in_tensorflow
 from featuremap_cli.sources.locations import sample_path
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "alexnet_squeezenet_china.npz"
@@ -55,48 +52,20 @@ def test_alexnet_grows_sparser_with_depth_as_pytorch_has_it(featuremap) -> None:
 
 @pytest.mark.parametrize("images", [["sample:china"], ["sample:china", "sample:flower"]], ids=["one", "two"])
 @pytest.mark.parametrize("network", ["alexnet", "small.keras"])
-def test_few_images_give_what_tensorflow_gives_for_many(
+def test_the_graph_gives_what_tensorflow_gives(
     featuremap, small_model: keras.Model, monkeypatch: pytest.MonkeyPatch, network: str, images: list[str]
 ) -> None:
     words = (*images, "-m", network, "-l", "all", "--arrays", "-o")
-    few = featuremap("activations", *words, "few")
-    monkeypatch.setattr("featuremap_cli.commands.models.FEW_IMAGES", 0)
-    many = featuremap("activations", *words, "many")
-    assert few.code == many.code == 0
-    assert few.err.splitlines()[:-1] == many.err.splitlines()[:-1]  # the last line tells the time it took
-    assert [file.relative_to("few") for file in few.files] == [file.relative_to("many") for file in many.files]
-    arrays = [(one, other) for one, other in zip(few.files, many.files, strict=True) if one.suffix == ".npz"]
+    graph = featuremap("activations", *words, "graph")
+    monkeypatch.setattr("featuremap_cli.networks.catalogue.load_network", load_in_tensorflow)
+    own = featuremap("activations", *words, "own")
+    assert graph.code == own.code == 0
+    assert graph.err.splitlines()[:-1] == own.err.splitlines()[:-1]  # the last line tells the time it took
+    assert [file.relative_to("graph") for file in graph.files] == [file.relative_to("own") for file in own.files]
+    arrays = [(one, other) for one, other in zip(graph.files, own.files, strict=True) if one.suffix == ".npz"]
     assert arrays
     for one, other in arrays:
         np.testing.assert_allclose(maps_of(one), maps_of(other), rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("images", "few"),
-    [(1, True), (3, True), (4, False)],
-)
-def test_which_runs_it_depends_on_the_list_of_images(
-    featuremap, small_model: keras.Model, monkeypatch: pytest.MonkeyPatch, images: int, few: bool
-) -> None:
-    asked = []
-    monkeypatch.setattr("featuremap_cli.commands.models.FEW_IMAGES", 3)
-    load = models.load
-
-    def note(options: NetworkOptions, *, to_record: bool) -> Network:
-        asked.append(to_record)
-        return load(options, to_record=to_record)
-
-    monkeypatch.setattr("featuremap_cli.commands.models.load", note)
-    for number in range(images):
-        shutil.copy(sample_path("flower"), f"{number}.jpg")
-    names = [f"{number}.jpg" for number in range(images)]
-    assert featuremap("activations", names[0], "-m", "small.keras", "-o", "out").code == 0
-    assert featuremap("activations", *names, "-m", "small.keras", "-o", "out").code == 0
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("\n".join(names).encode())))
-    assert featuremap("activations", "-", "-m", "small.keras", "-o", "listed").code == 0
-    assert asked[0]
-    assert asked[-1] == (images == 1), "a list on stdin is looked at no further than its second line"
-    assert asked[1:-1] == ([few] if images > 1 else [])
 
 
 def test_nested_layers_and_their_files(featuremap, small_model: keras.Model) -> None:

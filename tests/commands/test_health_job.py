@@ -22,7 +22,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> HealthSession:
         model = keras.Sequential([keras.Input((9, 9, 3)), layers.Conv2D(5, 3, activation="relu", name="conv")])
         model.save(folder / f"{seed}.keras")
     options, other = NetworkOptions(str(folder / "1.keras")), str(folder / "2.keras")
-    job = HealthJob(options, (), other, batch_size=4, few_images=False, compiled=True)
+    job = HealthJob(options, (), other, batch_size=4, compiled=True)
     return pickle.loads(pickle.dumps(job)).open()
 
 

@@ -117,9 +117,13 @@ def test_channels_kept_apart_are_depthwise_conv2d(scene, kind):
     elif kind == "depthwise layer":
         one = bank(weights.reshape(*weights.shape[:2], 1, -1), depthwise=True)
         operation = replace(operation, depthwise=False)
-    # depthwise_conv2d takes no strides beside a dilation.
+    # depthwise_conv2d takes no strides beside a dilation, and on some machines none that differ; conv2d takes both.
     dilated = with_zeros(weights, operation.dilation)
-    expected = tf.nn.depthwise_conv2d(pixels[None], dilated, (1, *operation.strides, 1), tf_padding(operation.padding))
+    channels = [
+        tf.nn.conv2d(pixels[None, ..., [one]], dilated[:, :, [one]], operation.strides, tf_padding(operation.padding))
+        for one in range(pixels.shape[2])
+    ]
+    expected = tf.concat(channels, axis=3)
     assert_same(convolve(pixels, [one], operation).maps, maps_first(expected))
 
 

@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from featuremap_cli.convolution import threads
-from featuremap_cli.convolution.threads import for_each, holding_blas
+from featuremap_cli.convolution.threads import for_each
 
 
 def blas_threads():
@@ -32,16 +32,6 @@ def test_blas_has_one_thread_while_ours_work_and_two_afterwards():
     for_each(lambda item: seen.append((item, blas_threads())), range(5))
     assert sorted(item for item, _ in seen) == [0, 1, 2, 3, 4]
     assert {number for _, threads in seen for number in threads} == {1}
-    assert blas_threads() == {2}
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_blas_is_held_between_pieces_of_work_too():
-    seen = []
-    with holding_blas():
-        for_each(seen.append, range(5))
-        assert blas_threads() == {1}
-    assert sorted(seen) == list(range(5))
     assert blas_threads() == {2}
 
 

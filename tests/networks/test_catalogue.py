@@ -22,7 +22,7 @@ from featuremap_cli.arrays import Image
 from featuremap_cli.errors import NetworkError, UsageError
 from featuremap_cli.networks.application_table import APPLICATIONS, application_named_like
 from featuremap_cli.networks.applications import application_names, application_preprocessing, build_application
-from featuremap_cli.networks.catalogue import load_network
+from featuremap_cli.networks.catalogue import load_in_tensorflow, load_network
 
 # What Keras 3.15 does to save a model under NumPy 2.4; saving is the tests' doing, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
@@ -259,7 +259,7 @@ def test_an_application_with_weights_from_a_file_with_or_without_the_classifier(
         model = keras.applications.MobileNet(weights=None, include_top=top, input_shape=(224, 224, 3))
         model.save_weights(tmp_path / "mobile.weights.h5")
         network = load_network("keras:MobileNet", weights=str(tmp_path / "mobile.weights.h5"))
-        kernel = network.recorder.model.get_layer("conv1").get_weights()[0]  # type: ignore[attr-defined]
+        kernel = next(iter(network.recorder.layer_weights({"conv1"}))).arrays["kernel"]
         np.testing.assert_array_equal(kernel, model.get_layer("conv1").get_weights()[0])
 
 
@@ -342,8 +342,8 @@ def test_a_guess_that_cannot_apply_is_none(name: str, channels: int, tmp_path: P
     keras.Sequential([keras.Input((12, 12, channels)), layers.Conv2D(4, 3, name="conv")], name=name).save(
         tmp_path / "net.keras"
     )
-    for to_record in (False, True):
-        network = load_network(str(tmp_path / "net.keras"), to_record=to_record)
+    for load in (load_network, load_in_tensorflow):
+        network = load(str(tmp_path / "net.keras"))
         assert network.preprocessing == "unit"
         assert "does not say how its input is scaled" in network.notices[-1]
         pixels = np.full((12, 12, channels), 0.25, np.float32)

@@ -16,11 +16,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from featuremap_cli.errors import NetworkError
+from featuremap_cli.graph.gradient_rules.backward import Method
+from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.catalogue import load_network
+from featuremap_cli.networks.configuration.loading import load_known_model
 from featuremap_cli.networks.image_input import find_image_input
 from featuremap_cli.networks.keras_recorder import KerasRecorder, keeps_channels_first, model_inputs
 from featuremap_cli.networks.network import Network
-from featuremap_cli.networks.projection import Method, Place, Projector
+from featuremap_cli.networks.projection import Place, Projector, make_projector
 from featuremap_cli.sources.images import read_image
 
 Array = NDArray[np.float32]
@@ -34,6 +37,11 @@ def same_weights_each_time() -> None:
 
 
 def network(model: keras.Model, preprocessing: str = "unit") -> Network:
+    """As the graph has it where its layers are known, as TensorFlow has it where they are not."""
+    return load_known_model(model, "net", None, preprocessing) or in_tensorflow(model, preprocessing)
+
+
+def in_tensorflow(model: keras.Model, preprocessing: str = "unit") -> Network:
     inputs = model_inputs(model, "net")
     image = find_image_input(inputs, "net", channels_first=keeps_channels_first(model))
     return Network("net", image, preprocessing, (), KerasRecorder(model, inputs, image, "net"))
@@ -45,7 +53,7 @@ def pixels(*shape: int) -> Array:
 
 def projector(net: Network, method: Method, path: str = "top") -> Projector:
     entry = next(entry for entry in net.layers() if entry.path == path)
-    return Projector(net, entry, method)
+    return make_projector(net, entry, method)
 
 
 def project(model: keras.Model, batch: Array, method: Method, places: Sequence[Place], path: str = "top") -> Array:
@@ -123,8 +131,7 @@ def alexnet() -> Network:
 
 def test_deconvnet_of_alexnet_is_unpooling_rectifying_and_transposed_filters(alexnet: Network) -> None:
     batch = alexnet.prepare(read_image("sample:china")).array
-    model = alexnet.recorder.model
-    weights = {name: model.get_layer(name).get_weights() for name, *_ in ALEXNET}
+    weights = {name: list(BUILTIN["alexnet"].layer_weights(name)) for name, *_ in ALEXNET}
     entry = next(entry for entry in alexnet.layers() if entry.path == "conv5")
     (maps,) = alexnet.record(batch, [entry])
     loudest = maps[0].max(axis=(0, 1)).argsort()[-3:]

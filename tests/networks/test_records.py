@@ -32,8 +32,10 @@ layers = keras.layers
 @cache
 def application(name: str) -> tuple[Description, Any]:
     """The description of an application with random weights, and its model."""
-    network = load_network(f"keras:{name}", weights="none")
-    return describe(network_graph(network)), network.recorder.model
+    keras.utils.clear_session()  # so that both number their layers alike
+    description = describe(network_graph(load_network(f"keras:{name}", weights="none")))
+    keras.utils.clear_session()
+    return description, getattr(keras.applications, name)(weights=None)
 
 
 def last_map_before_pooling(description: Description) -> dict[str, Any]:

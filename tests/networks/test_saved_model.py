@@ -12,6 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from featuremap_cli.errors import ImageError, NetworkError
+from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.catalogue import load_network
 from featuremap_cli.networks.graph_layers import readable_paths
 from featuremap_cli.networks.network import Network
@@ -153,7 +154,7 @@ def test_scaling_in_the_graph_is_seen(tmp_path: Path, scaling: layers.Layer | No
 
 def test_the_exported_alexnet_keeps_its_layers_and_its_preprocessing(tmp_path: Path) -> None:
     own = load_network("alexnet")
-    network = exported(own.recorder.model, tmp_path / "folder")  # type: ignore[attr-defined]
+    network = exported(BUILTIN["alexnet"].build(), tmp_path / "folder")
     assert network.preprocessing == "torch"
     assert [entry.path for entry in network.layers() if entry.is_convolution] == [f"conv{n}" for n in range(1, 6)]
     batch = pixels(1, 224, 224, 3)

@@ -1,0 +1,127 @@
+"""From a built-in name or a saved file to a network that runs in NumPy, where every layer of it is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featuremap_cli.networks.builtin import BuiltinNetwork
+from featuremap_cli.networks.configuration.graph import whole_graph
+from featuremap_cli.networks.configuration.saved_weights import BuiltinWeights, FileWeights, ModelWeights
+from featuremap_cli.networks.configuration.settings import UnknownLayerError
+from featuremap_cli.networks.image_input import ImageInput, NetworkInput, find_image_input
+from featuremap_cli.networks.input import preprocessing_name
+from featuremap_cli.networks.layered_graph import LayeredGraph
+from featuremap_cli.networks.network import Network
+from featuremap_cli.networks.preprocessing_guess import guess, normalizes_bytes, scales_bytes
+from featuremap_cli.networks.runtime_recorder import RuntimeRecorder, Weights
+from featuremap_cli.sources.checkpoints import opened_network
+
+
+def load_known_builtin(network: BuiltinNetwork, input_size: tuple[int, int] | None = None) -> Network | None:
+    """A built-in network.
+
+    Args:
+        network: which.
+        input_size: (width, height) to run at, in pixels; None for its own size.
+
+    Returns:
+        None where it cannot run at that size.
+    """
+    configuration = json.loads(network.configuration_path.read_text(encoding="utf-8"))
+    try:
+        graph = whole_graph(configuration, input_size)
+    except UnknownLayerError:
+        return None
+    image, recorder = _input_and_recorder(graph, network.name, BuiltinWeights(network))
+    return Network(network.name, image, preprocessing_name(network.preprocessing), (), recorder)
+
+
+def load_known_file(path: Path, input_size: tuple[int, int] | None = None) -> Network | None:
+    """A network from a `.keras` or HDF5 file that is sound (`file_check.require_sound_file`).
+
+    Args:
+        path: the file.
+        input_size: (width, height) to run at, in pixels; None for its own size, or each image's.
+
+    Returns:
+        None where it has a layer that is not known, weights that are not found, or does not run at that size.
+
+    Raises:
+        NetworkError: the file is no network.
+    """
+    weights = FileWeights(path)
+    with opened_network(path) as saved:
+        configuration = None if saved is None else saved.config
+    if not isinstance(configuration, dict):
+        return None
+    try:
+        graph = whole_graph(configuration, input_size)
+        weights.require(graph.layers)
+    # A configuration that is not laid out as Keras lays it out: Keras itself shall say what is wrong with it.
+    except (UnknownLayerError, KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return None
+    image, recorder = _input_and_recorder(graph, path.name, weights)
+    guessed = guess(_names(graph), _scales_inside(graph, weights), path.name, image.channels)
+    return Network.guessed(path.name, image, guessed, (), recorder)
+
+
+def load_known_model(
+    model: Any, name: str, input_size: tuple[int, int] | None, preprocessing: str | None
+) -> Network | None:
+    """A network from a Keras model in memory.
+
+    Args:
+        model: any `keras.Model`, built.
+        name: what messages call it.
+        input_size: (width, height) to run at, in pixels; None for its own size, or each image's.
+        preprocessing: a name of `input.PREPROCESSING`; None to guess it, and say the guess.
+
+    Returns:
+        None where it has a layer that is not known, or does not run at that size.
+    """
+    try:
+        graph = whole_graph(json.loads(model.to_json()), input_size)
+    # Code of somebody's own writes its configuration, and what comes out is not ours to judge.
+    except (UnknownLayerError, KeyError, TypeError, ValueError, AttributeError, IndexError, NotImplementedError):
+        return None
+    weights = ModelWeights(model)
+    if not weights.fit(graph.layers):
+        return None
+    image, recorder = _input_and_recorder(graph, name, weights)
+    if preprocessing is not None:
+        return Network(name, image, preprocessing, (), recorder)
+    guessed = guess(_names(graph), _scales_inside(graph, weights), name, image.channels)
+    return Network.guessed(name, image, guessed, (), recorder)
+
+
+def _input_and_recorder(graph: LayeredGraph, name: str, weights: Weights) -> tuple[ImageInput, RuntimeRecorder]:
+    image = find_image_input([NetworkInput(graph.input_name, (None, *graph.image), "float32")], name)
+    return image, RuntimeRecorder(graph, image, weights, name)
+
+
+def _names(graph: LayeredGraph) -> list[str]:
+    """What the model is called, and the models in it that hold its first convolution."""
+    first = next((entry.path for entry in graph.entries() if entry.is_convolution), "")
+    return [graph.name, *first.split("/")[:-1]]
+
+
+def _scales_inside(graph: LayeredGraph, weights: Weights) -> bool:
+    """Whether a layer before the first convolution brings pixels in [0, 255] down; see `keras_preprocessing`."""
+    for call in graph.calls:
+        layer, settings = call.layer, call.layer.settings
+        if layer.kernels is not None:
+            return False
+        if call.shape is None or len(call.shape) != 3:
+            continue
+        if layer.type == "Rescaling" and scales_bytes(np.asarray(settings["scale"], np.float32)):
+            return True
+        if layer.type == "Normalization":
+            given = settings["mean"], settings["variance"]
+            mean, variance = given if given[0] is not None else next(weights.read([layer]))[:2]
+            if normalizes_bytes(np.asarray(mean, np.float32), np.asarray(variance, np.float32)):
+                return True
+    return False
