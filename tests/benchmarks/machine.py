@@ -17,6 +17,7 @@ PACKAGES = (
     "numpy",
     "pillow",
     "isal",
+    "onnxruntime",
     "tensorflow",
     "keras",
     "torch",

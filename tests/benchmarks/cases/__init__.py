@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import activations, batch, cluster, convolve, engine, filters, growth, health, layers, sheet
+from cases import activations, batch, cluster, convolve, engine, filters, graph, growth, health, layers, sheet
 from cases.case import Case
 
 ALL: tuple[Case, ...] = (
@@ -11,6 +11,7 @@ ALL: tuple[Case, ...] = (
     sheet.CASE,
     filters.CASE,
     activations.CASE,
+    graph.CASE,
     batch.CASE,
     layers.CASE,
     health.CASE,
