@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shlex
@@ -39,6 +40,16 @@ def test_depthwise_and_separable_numbers(capsys: pytest.CaptureFixture[str]) -> 
     out = capsys.readouterr().out
     assert "parameters        640\n" in out
     assert "parameters        17,216\n" in out
+
+
+def test_the_readme_s_comparison_teaches_what_the_page_does(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^(featuremap arithmetic [^#\n]*--compare[^#\n]*)", readme, re.MULTILINE)
+    assert main([*shlex.split(command)[1:], "--json"]) == 0
+    small, large = (one["totals"] for one in json.loads(capsys.readouterr().out)["stacks"])
+    # Three filters of 3 x 3 see what one of 7 x 7 sees, for 27 / 49 of its weights: 3 (9 x 64 x 64 + 64) to 200,768.
+    assert (small["parameters"], large["parameters"]) == (110_784, 200_768)
+    assert small["macs"] / large["macs"] == pytest.approx(27 / 49)
 
 
 def test_the_page_has_examples_and_sums() -> None:

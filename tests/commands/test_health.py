@@ -384,3 +384,16 @@ def test_bad_options_are_refused_before_the_network_is_loaded(featuremap, words,
     assert ran.code == code
     assert ran.out == ""
     assert message in ran.err.splitlines()[0]
+
+
+def test_the_readme_s_smoke_test_sees_nan_and_silent_layers(featuremap, photographs) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    line = next(line for line in readme.splitlines() if line.startswith("featuremap health tests/photo.jpg"))
+    words = [word.replace("tests/photo.jpg", "photos/0.png") for word in line.split()[1:]]
+    model = small_model()
+    model.save("model.keras")
+    assert featuremap(*words).code == 0
+    for kernel in (np.nan, 0.0):
+        change(model, "second", list(range(6)), kernel)
+        model.save("model.keras")
+        assert featuremap(*words).code == 8
