@@ -21,8 +21,8 @@ from featuremap_cli.networks.layer_entry import LayerEntry
 from featuremap_cli.networks.layer_weights import LayerWeights
 from featuremap_cli.networks.layered_graph import Call, Layer, LayeredGraph, Shape
 
-IMAGES_AT_ONCE = 8
-"""More are given to the runtime in turn: the maps of all layers of a large network take much memory."""
+IMAGES_AT_ONCE = 1
+"""Images given to the runtime at a time: eight together take a tenth less time and the memory of eight."""
 
 
 class Weights(Protocol):
