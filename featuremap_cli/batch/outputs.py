@@ -15,6 +15,7 @@ from featuremap_cli.batch.atomic import WriteGate, remove_stale, write_atomicall
 from featuremap_cli.batch.names import safe_word
 from featuremap_cli.errors import OutputError
 from featuremap_cli.sources import stores
+from featuremap_cli.sources.listing import RUN_MARK
 
 __all__ = [
     "FILTERS",
@@ -43,7 +44,7 @@ FILTERS = "filters.png"
 GALLERY = "index.html"
 HEALTH_PICTURE = "health.png"
 HEALTH_TABLE = "health.csv"
-MANIFEST = "featuremap-manifest.jsonl"
+MANIFEST = RUN_MARK
 RESERVED = frozenset([FILTERS, GALLERY, HEALTH_PICTURE, HEALTH_TABLE, MANIFEST])
 
 _LAYER_BYTES_BESIDE_AN_IMAGE = 40

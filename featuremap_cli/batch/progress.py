@@ -1,4 +1,4 @@
-"""What the user is told on stderr while a run goes on: a bar on a terminal, else now and then a line.
+"""What the user is told on stderr while a run goes on: a bar on a terminal; in a log warnings and one summary alone.
 
 Rich draws the bar and is imported only then. While it is drawn, Rich puts lines that are printed in the usual way above
 it, so `tell` need not know of it.
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as RichProgress
 
-_SECONDS_BETWEEN_LINES = 10.0
-
 # Notices that differ for each image are told for the first images only.
 _MOST_NOTICES = 20
 
@@ -42,7 +40,7 @@ class Progress:
         self.tally = Tally()
         self._tell, self._total, self._quiet = tell, total, quiet
         self._told: set[str] = set()
-        self._start = self._last_line = time.monotonic()
+        self._start = time.monotonic()
         self._bar: RichProgress | None = None
 
     def __enter__(self) -> Progress:
@@ -89,16 +87,6 @@ class Progress:
             failures = f"{self.tally.failed:,} failed" if self.tally.failed else ""
             rate = f"{self._rate():.1f}/s"
             self._bar.update(self._bar.task_ids[0], completed=self.tally.images, rate=rate, failures=failures)
-        elif self.tally.images > 1 and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            self._tell(self._line())
-
-    def _line(self) -> str:
-        of_all = f" of {self._total:,}" if self._total else ""
-        line = f"images: {self.tally.images:,}{of_all}, {self._rate():.1f} a second"
-        if self._total and self._rate():
-            line += f", {_duration((self._total - self.tally.images) / self._rate())} left"
-        return f"{line}, {self.tally.failed:,} failed" if self.tally.failed else line
 
     def _rate(self) -> float:
         # What an earlier run has done takes no time and says nothing of the rest.

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from featuremap_cli import __version__
-from featuremap_cli.commands.console import tell
+from featuremap_cli.commands.console import escape_what_cannot_be_written, tell
 from featuremap_cli.commands.edge import register
 from featuremap_cli.errors import ExitCode
 
@@ -74,9 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after `featuremap`; those of this process when None.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # File names are bytes: those that are no valid text pass through unchanged instead of ending the run.
-        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    escape_what_cannot_be_written(sys.stdout, sys.stderr)
     # Pillow warns of oddities in files that it reads all the same; what matters to a user is said in a line of ours.
     warnings.filterwarnings("ignore", module="PIL")
     try:

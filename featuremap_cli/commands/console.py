@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from featuremap_cli.errors import OutputError
+
+_ESCAPING = "featuremap-escaping"
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What is written for characters that a stream cannot encode: a file name's own bytes, else a backslash escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    if "\udc80" <= character <= "\udcff":  # of a name that is no valid text, as os.fsdecode has it
+        return bytes([ord(character) - 0xDC00]), error.start + 1
+    return character.encode("unicode_escape").decode("ascii"), error.start + 1
+
+
+codecs.register_error(_ESCAPING, escape)
+
+
+def escape_what_cannot_be_written(*streams: TextIO) -> None:
+    """Have streams escape what their encoding has no bytes for, instead of ending the run."""
+    for stream in streams:
+        stream.reconfigure(errors=_ESCAPING)  # type: ignore[attr-defined]
 
 
 def tell(message: str) -> None:
@@ -46,8 +70,14 @@ def writing_to_stdout() -> Iterator[None]:
 
 
 def give_json(value: Any) -> None:
-    """Print one JSON value on one line of stdout; numbers that JSON cannot write, NaN and infinities, are null."""
-    give(json.dumps(_writable(value), ensure_ascii=False, allow_nan=False))
+    """Print one JSON value on one line of stdout; numbers that JSON cannot write, NaN and infinities, are null.
+
+    Text is UTF-8, as RFC 8259 wants it, where stdout is; else escaped. Bytes of a file name that are no valid text are
+    escaped as `\\udcXX`, from which `os.fsencode` makes them again.
+    """
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    text = json.dumps(_writable(value), ensure_ascii=not is_unicode, allow_nan=False)
+    give(_SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def _writable(value: Any) -> Any:

@@ -159,6 +159,10 @@ class BatchOptions:
     json: Annotated[
         bool, typer.Option("--json", help="JSON on stdout, an object a line, for scripts.", rich_help_panel=BATCH)
     ] = False
+    null: Annotated[
+        bool,
+        typer.Option("-0", help="Paths on stdin end with NUL, as `find -print0` writes them.", rich_help_panel=BATCH),
+    ] = False
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and where, and stop.", rich_help_panel=BATCH)
     ] = False

@@ -13,7 +13,7 @@ import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.options import BatchOptions, RunOptions
-from featuremap_cli.errors import ImageError, UsageError
+from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from featuremap_cli.batch.cluster_settings import Cluster
@@ -43,7 +43,8 @@ def find(images: Sequence[str], batch: BatchOptions) -> Iterator[ImageLocation |
     """Find what the IMAGES arguments stand for, one after another; the output folder is not searched."""
     from featuremap_cli.sources.locations import find_images
 
-    return find_images(images, without=[batch.out])
+    told = None if batch.quiet else tell
+    return find_images(images, without=[batch.out], ends_with_null=batch.null, tell=told)
 
 
 def run_job(
@@ -112,9 +113,9 @@ def _tell_records(
 
 
 def _counted(tally: Tally) -> Tally:
-    """Return the counts of a run; a run over nothing at all is an error, as an empty folder is."""
+    """Return the counts of a run. A list on stdin may be empty: a nightly job over new files has nothing to do then."""
     if tally.images == 0:
-        raise ImageError("no image was named: expected a path on each line of stdin; check what writes them")
+        tell("no image was named on stdin: nothing to do")
     return tally
 
 
@@ -187,7 +188,7 @@ def _count(images: Sequence[str], batch: BatchOptions) -> int | None:
     """Count the images for the progress bar; None where there is no bar, or where it would take long."""
     if batch.quiet or "-" in images or not sys.stderr.isatty():
         return None
-    counted = sum(1 for _ in islice(find(images, batch), MOST_COUNTED + 1))
+    counted = sum(1 for _ in islice(find(images, replace(batch, quiet=True)), MOST_COUNTED + 1))
     return counted if counted <= MOST_COUNTED else None
 
 

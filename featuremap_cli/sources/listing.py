@@ -27,6 +27,9 @@ IMAGE_SUFFIXES = frozenset((
 ))
 # fmt: on
 
+RUN_MARK = "featuremap-manifest.jsonl"
+"""The file by which a folder that a run has written is known: what is in it is results, not photographs."""
+
 _DIGITS = re.compile(r"[0-9]+")
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -75,8 +78,15 @@ def is_glob(text: str) -> bool:
     return _MAGIC.search(text) is not None
 
 
-def walk(folder: str, below: str = "", without: frozenset[str] = frozenset()) -> Iterator[Found | Unreadable]:
-    """Yield the image files of a folder and of the folders in it, hidden ones left out.
+@dataclass(frozen=True)
+class Results:
+    """A folder that was passed over: an earlier run has written it."""
+
+    path: str
+
+
+def walk(folder: str, below: str = "", without: frozenset[str] = frozenset()) -> Iterator[Found | Unreadable | Results]:
+    """Yield the image files of a folder and of the folders in it, hidden ones and results of earlier runs left out.
 
     Args:
         folder: where to begin.
@@ -85,7 +95,7 @@ def walk(folder: str, below: str = "", without: frozenset[str] = frozenset()) ->
 
     Yields:
         files with an image's suffix, files and folders of one folder in one natural order; `Unreadable` for a folder
-        that cannot be listed.
+        that cannot be listed, `Results` for one below the first that an earlier run has written.
     """
     waiting: list[Iterator[Found]] = [iter((Found(folder, below, is_folder=True),))]
     while waiting:
@@ -95,6 +105,8 @@ def walk(folder: str, below: str = "", without: frozenset[str] = frozenset()) ->
         elif not found.is_folder:
             if has_image_suffix(found.path):
                 yield found
+        elif found.path != folder and os.path.exists(os.path.join(found.path, RUN_MARK)):
+            yield Results(found.path)
         else:
             try:
                 waiting.append(_inside(found, without))

@@ -11,13 +11,17 @@ from __future__ import annotations
 import os
 import posixpath
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from featuremap_cli.errors import ImageError
-from featuremap_cli.sources.listing import Found, Unreadable, expand, is_glob, walk
+from featuremap_cli.sources.listing import Found, Results, Unreadable, expand, is_glob, walk
 from featuremap_cli.sources.stores import is_url, without_secrets
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 SAMPLES = ("china", "flower")
 
@@ -73,7 +77,12 @@ def printable(text: str) -> str:
 
 
 def find_images(
-    arguments: Iterable[str], stdin: Iterable[str] | None = None, *, without: Iterable[str] = ()
+    arguments: Iterable[str],
+    stdin: Iterable[str] | None = None,
+    *,
+    without: Iterable[str] = (),
+    ends_with_null: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[ImageLocation | MissingImage]:
     """Yield every image the arguments stand for, in their order, each once, while they are still being looked for.
 
@@ -86,6 +95,8 @@ def find_images(
         arguments: as written on the command line.
         stdin: the lines that `-` reads; standard input when None.
         without: folders that no search enters (the output folder), unless they are an argument themselves.
+        ends_with_null: each path on standard input ends with a NUL, as `find -print0` writes them, not with a line.
+        tell: told in a line which folders are passed over because an earlier run has written them.
 
     Raises:
         MissingDependencyError: an address in a store, and no package that reaches it.
@@ -95,11 +106,12 @@ def find_images(
         cannot be listed.
     """
     listed = list(arguments)
-    finder = _Finder(frozenset(folder if is_url(folder) else os.path.abspath(folder) for folder in without))
+    finder = _Finder(frozenset(folder if is_url(folder) else os.path.abspath(folder) for folder in without), tell)
     for position, argument in enumerate(listed):
         if argument == "-":
-            for line in _standard_input() if stdin is None else stdin:
-                path = line.removesuffix("\n").removesuffix("\r")
+            lines = (_ended_by_null() if ends_with_null else _standard_input()) if stdin is None else stdin
+            for line in lines:
+                path = line if ends_with_null else line.removesuffix("\n").removesuffix("\r")
                 if path:
                     yield from finder.path(path, "a file, a folder or sample:china on each line")
         else:
@@ -136,8 +148,8 @@ def sample_path(name: str) -> Path:
 class _Finder:
     """What find_images knows between one argument and the next: which paths it has yielded."""
 
-    def __init__(self, without: frozenset[str]) -> None:
-        self._without = without
+    def __init__(self, without: frozenset[str], tell: Callable[[str], None] | None) -> None:
+        self._without, self._tell = without, tell
         self._yielded: set[str] = set()
 
     def argument(self, argument: str, is_last: bool) -> Iterator[ImageLocation | MissingImage]:
@@ -180,7 +192,7 @@ class _Finder:
                 yield from self._once(found, found.path, remember)
 
     def _glob(self, pattern: str) -> Iterator[ImageLocation | MissingImage]:
-        def files() -> Iterator[Found | Unreadable]:
+        def files() -> Iterator[Found | Unreadable | Results]:
             for found in expand(pattern, self._without):
                 if isinstance(found, Found) and found.is_folder:
                     yield from walk(found.path, found.below, self._without)
@@ -190,10 +202,16 @@ class _Finder:
         yield from self._searched(pattern, files(), remember=True)
 
     def _searched(
-        self, argument: str, found: Iterator[Found | Unreadable], remember: bool
+        self, argument: str, found: Iterator[Found | Unreadable | Results], remember: bool
     ) -> Iterator[ImageLocation | MissingImage]:
         is_empty = True
         for one in found:
+            if isinstance(one, Results):
+                if self._tell is not None:
+                    self._tell(
+                        f"{printable(one.path)} is passed over: an earlier run has written it; name it to search it"
+                    )
+                continue
             is_empty = False
             if isinstance(one, Unreadable):
                 yield MissingImage(
@@ -225,3 +243,12 @@ def _standard_input() -> Iterator[str]:
     # Bytes, because a file's name need not be text in the terminal's encoding.
     for line in sys.stdin.buffer:
         yield os.fsdecode(line)
+
+
+def _ended_by_null() -> Iterator[str]:
+    rest = b""
+    stream = cast("BufferedReader", sys.stdin.buffer)
+    while block := stream.read1(1 << 16):
+        *whole, rest = (rest + block).split(b"\0")
+        yield from map(os.fsdecode, whole)
+    yield os.fsdecode(rest)
