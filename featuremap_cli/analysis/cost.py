@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from featuremap_cli.analysis.layers import LayerGraph, values_of
+from featuremap_cli.analysis.layers import LayerGraph
 
 BYTES = {"float32": 4, "float16": 2}
 
@@ -41,7 +41,7 @@ class Totals:
         macs: multiplications, each with its addition, for one image.
         inference_bytes: the outputs that live at the same time during a prediction, at most, for the whole batch.
         training_bytes: all outputs, for the whole batch.
-        input_bytes: the images of the batch.
+        input_bytes: the images of the batch, and what else is fed in beside them.
         parameter_bytes: the parameters, once.
     """
 
@@ -56,13 +56,14 @@ class Totals:
 def totals(graph: LayerGraph, storage: Storage) -> Totals:
     """What the whole network costs."""
     layers = graph.layers
+    fed_in = sum(record.values or 0 for record in graph.records if record.is_input)
     parameters = _sum([layer.facts.parameters for layer in layers])
     return Totals(
         parameters=parameters,
         macs=_sum([layer.facts.macs for layer in layers]),
         inference_bytes=storage.bytes_of(_live_values(graph)),
         training_bytes=storage.bytes_of(_sum([layer.values for layer in layers])),
-        input_bytes=(values_of(graph.input_shape) or 0) * storage.value_bytes * storage.batch_size,
+        input_bytes=storage.bytes_of(fed_in) or 0,
         parameter_bytes=None if parameters is None else parameters * storage.value_bytes,
     )
 

@@ -202,6 +202,25 @@ class Border:
 
 
 @dataclass(frozen=True)
+class Sliced:
+    """Some of the positions: from `start` on, every `step`-th, (down, right); and some of the channels.
+
+    Attributes:
+        output_shape: (height, width, channels) of what is taken.
+    """
+
+    start: Pair
+    step: Pair
+    output_shape: Shape
+    window: Window | None = None
+
+    def facts(self, shape: Shape) -> LayerFacts:
+        """See `LayerKind`."""
+        rows, columns = (window_taps(1, step, 1, -start) for start, step in zip(self.start, self.step, strict=True))
+        return LayerFacts(self.output_shape, 0, 0, (rows, columns))
+
+
+@dataclass(frozen=True)
 class Resizing:
     """A resize to (height, width) pixels, or by a factor."""
 

@@ -49,6 +49,10 @@ def _axis_sights(graph: LayerGraph, axis: int, place: int) -> AxisSight:
 
 def _sight_of(record: LayerRecord, inputs: Sequence[AxisSight], axis: int) -> AxisSight:
     reads, shape = record.facts.reads, record.facts.output_shape
+    if shape is None and reads is View.POINT and len({sight and len(sight) for sight in inputs}) == 1:
+        # Channels in more than one axis, or several outputs; the positions are those of what it is given.
+        met = [sight for sight in inputs if sight is not None]
+        return tuple(map(hull, zip(*met, strict=True))) if met else None
     if shape is None or reads is View.UNKNOWN:
         return None
     if reads is View.PIXELS:

@@ -24,6 +24,7 @@ from featuremap_cli.analysis.layer_kinds import (
 from featuremap_cli.analysis.layers import View, Window
 from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.networks.layer_facts import TensorShape
+from featuremap_cli.networks.operation_kinds import operation_kind
 from featuremap_cli.networks.startup import keras
 from featuremap_cli.networks.walk import KerasLayer
 
@@ -66,34 +67,29 @@ ALONG_CHANNELS = (
 )
 """They look at one position at a time where their axis is that of the channels."""
 
-ELEMENTWISE = {
-    *("Absolute", "Add", "Cast", "Clip", "Divide", "Elu", "Exp", "Gelu", "HardSigmoid", "HardSilu", "LeakyRelu", "Log"),
-    *("Maximum", "Minimum", "Multiply", "Negative", "Power", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Softplus"),
-    *("Softsign", "Sqrt", "Square", "Subtract", "Tanh", "TrueDivide"),
-}
-"""Operations of `keras.ops` that stand in a model as nodes of their own and look at one position at a time."""
-
 OF_APPLICATIONS = {"CustomScaleLayer", "LayerScale", "StochasticDepth"}
 """Layers of keras.applications' own (InceptionResNetV2, ConvNeXt) that look at one position at a time."""
 
 TENSORFLOW_ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "tanh"}
 
 
-def kind_of(layer: KerasLayer, inputs: Sequence[TensorShape], output: TensorShape) -> LayerKind | View:
+def kind_of(
+    layer: KerasLayer, inputs: Sequence[TensorShape], output: TensorShape, given: Sequence[Any] = ()
+) -> LayerKind | View:
     """The kind of a layer or operation.
 
     Args:
         layer: a Keras layer, or an operation of `keras.ops` that a model holds.
         inputs: what it is given.
-        output: what it returns.
+        output: what it returns, the first where that is several.
+        given: the arguments of an operation's call, in order; what a slice takes is among them.
 
     Returns:
         `View.POINT` for one that looks at one position at a time, `View.WHOLE` for one that reads all positions,
         `View.UNKNOWN` for one that is not known.
     """
     if not isinstance(layer, keras.layers.Layer):
-        name, home = type(layer).__name__, type(layer).__module__
-        return View.POINT if home.startswith("keras.src.ops.") and name in ELEMENTWISE else View.UNKNOWN
+        return operation_kind(layer, inputs, output, given)
     if type(layer).__module__.startswith("keras.src.applications.") and type(layer).__name__ in OF_APPLICATIONS:
         return View.POINT
     if not _has_known_activation(layer):
@@ -102,6 +98,12 @@ def kind_of(layer: KerasLayer, inputs: Sequence[TensorShape], output: TensorShap
         return View.POINT
     if _is_one_of(layer, ALONG_CHANNELS):
         return View.POINT if _is_channel_axis(layer, len(output) + 1) else View.UNKNOWN
+    if _is_one_of(layer, (keras.layers.GroupNormalization,)):
+        # Its mean and deviation are those of all positions.
+        return View.WHOLE if _is_channel_axis(layer, len(output) + 1) and len(output) == 3 else View.UNKNOWN
+    if _is_one_of(layer, (keras.layers.Permute,)):
+        kept = layer.dims[:2] == (1, 2) and len(output) >= 3
+        return View.POINT if kept else View.UNKNOWN
     if _is_one_of(layer, (keras.layers.Reshape,)):
         return _reshaped(inputs[0], output)
     for known, make in _MAKERS.items():
@@ -146,7 +148,7 @@ def _reshaped(before: TensorShape, after: TensorShape) -> LayerKind | View:
         return Flattening()
     if len(before) == 1:
         return View.WHOLE
-    return View.POINT if len(before) == len(after) == 3 and before[:2] == after[:2] else View.UNKNOWN
+    return View.POINT if min(len(before), len(after)) >= 3 and before[:2] == after[:2] else View.UNKNOWN
 
 
 def _pair(value: int | Sequence[int]) -> Pair:

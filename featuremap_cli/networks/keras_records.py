@@ -20,6 +20,7 @@ from featuremap_cli.networks.keras_recorder import KerasRecorder, model_inputs
 from featuremap_cli.networks.layer_entry import LayerEntry
 from featuremap_cli.networks.layer_facts import TensorShape, facts_of, image_record, image_shape
 from featuremap_cli.networks.network import Network
+from featuremap_cli.networks.operation_kinds import ELEMENTWISE
 from featuremap_cli.networks.startup import Functional, keras
 from featuremap_cli.networks.walk import KerasLayer, KerasModel, is_container, named_layers
 
@@ -98,7 +99,7 @@ class _Reader:
         if isinstance(layer, keras.layers.SpectralNormalization):
             return self._wrapped(layer, inputs, outputs)
         isolated = self._inner_records(layer, f"{self._paths.get(id(layer), layer.name)}/")
-        self._note_call(layer, inputs, outputs, isolated)
+        self._note_call(layer, inputs, outputs, isolated, given=(*arguments, *named.values()))
         return outputs
 
     def _wrapped(self, wrapper: KerasLayer, inputs: Sequence[KerasTensor], outputs: KerasTensor) -> KerasTensor:
@@ -116,10 +117,11 @@ class _Reader:
         outputs: Any,
         counted: int,
         facts: LayerFacts | None = None,
+        given: Sequence[Any] = (),
     ) -> LayerRecord:
         """Note a record for a call; `counted` of the layer's parameters have a record of their own."""
         flat = keras.tree.flatten(outputs)
-        facts = facts or self._facts(layer, inputs, flat)
+        facts = facts or self._facts(layer, inputs, flat, given)
         first_time = self._calls[id(layer)] == 0
         own = layer.count_params() - counted if first_time and isinstance(layer, keras.layers.Layer) else 0
         index, path = self._name(layer)
@@ -148,13 +150,25 @@ class _Reader:
         entry = self._entries.get(path) or self._entries.get(f"{path}#{self._calls[id(layer)]}")
         return (None, path) if entry is None else (entry.index, entry.path)
 
-    def _facts(self, layer: KerasLayer, inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> LayerFacts:
+    def _facts(
+        self,
+        layer: KerasLayer,
+        inputs: Sequence[KerasTensor],
+        outputs: Sequence[KerasTensor],
+        given: Sequence[Any],
+    ) -> LayerFacts:
         """What is known of a call; see `layer_facts.facts_of`."""
-        if len(outputs) != 1 or not inputs:
+        if not outputs or not inputs:
             return LayerFacts(None, None, None, View.UNKNOWN)
         before = [self._channels_last(tensor.shape) for tensor in inputs]
         after = self._channels_last(outputs[0].shape)
-        return facts_of(kind_of(layer, before, after), before[0], after, _macs_of_weights(layer, after))
+        # What is written for channels in the last axis is read otherwise where they are in the first.
+        turned = self._image.channels_first and not isinstance(layer, keras.layers.Layer)
+        kind = kind_of(layer, before, after, given) if not turned or _is_elementwise(layer) else View.UNKNOWN
+        if len(outputs) > 1:
+            known = kind is View.POINT
+            return LayerFacts(None, None, 0 if known else None, View.POINT if known else View.UNKNOWN)
+        return facts_of(kind, before[0], after, _macs_of_weights(layer, after))
 
     def _channels_last(self, shape: TensorShape) -> TensorShape:
         """A tensor's shape without the batch axis, channels last."""
@@ -174,6 +188,10 @@ class _Reader:
         for record in records:
             self._note(record, None)
         return sum(record.facts.parameters or 0 for record in records)
+
+
+def _is_elementwise(operation: Any) -> bool:
+    return type(operation).__name__ in ELEMENTWISE
 
 
 def _path_of(entry: LayerEntry) -> str:
@@ -215,6 +233,6 @@ def _macs_of_weights(layer: KerasLayer, output: TensorShape) -> int | None:
         return 0
     if isinstance(layer, keras.layers.Conv2DTranspose) or isinstance(kind, View):
         return None
-    kernels = [weight for weight in layer.weights if weight.name.endswith("kernel")]
+    kernels = [weight for weight in getattr(layer, "weights", ()) if weight.name.endswith("kernel")]
     weights: int = sum(math.prod(kernel.shape) for kernel in kernels)
     return math.prod(int(size or 0) for size in output[:-1]) * weights

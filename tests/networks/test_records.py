@@ -339,6 +339,89 @@ def test_operations_between_layers_and_a_second_input() -> None:
     assert rows["Concatenate"]["receptive_field"] == [8, 8]
 
 
+def test_group_normalization_sees_all_positions_and_multiplies_nothing_counted() -> None:
+    image = keras.Input((12, 10, 3))
+    model = keras.Model(image, layers.GroupNormalization(2)(layers.Conv2D(4, 3, padding="same")(image)))
+    described = describe(graph_of(model))
+    last = described.rows[-1].as_json()
+    assert (last["macs"], last["unknown"], last["receptive_field"]) == (0, False, [12, 10])
+    assert described.totals.macs == 12 * 10 * 9 * 3 * 4
+    # What a gradient says: a value depends on every pixel.
+    assert box_by_gradient(model, (0, 0)) == ((0, 11), (0, 9))
+
+
+def box_by_gradient(model: Any, position: tuple[int, int]) -> Box:
+    """The rows and columns on which the sum of squares at a position depends."""
+    pixels = tensorflow.constant(np.random.default_rng(1).normal(size=(1, *model.input_shape[1:])), tensorflow.float32)
+    with tensorflow.GradientTape() as tape:
+        tape.watch(pixels)
+        value = tensorflow.reduce_sum(model(pixels)[0, position[0], position[1]] ** 2)
+    reached = np.abs(tape.gradient(value, pixels)[0]).sum(axis=2) > 0
+    rows, columns = (np.flatnonzero(reached.any(axis=axis)) for axis in (1, 0))
+    return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
+
+
+OPERATIONS: dict[str, Callable[[Any], Any]] = {
+    "channels": lambda x: x[:, :, :, :2],
+    "channels by an ellipsis": lambda x: x[..., 1:3],
+    "positions": lambda x: x[:, 2:9, 1:],
+    "every second position": lambda x: x[:, ::2, 1::2],
+    "slice of channels": lambda x: keras.ops.slice(x, (0, 0, 0, 1), (1, 12, 10, 2)),
+    "slice of positions": lambda x: keras.ops.slice(x, (0, 3, 2, 0), (1, 6, 5, 4)),
+    "stack": lambda x: keras.ops.reshape(keras.ops.stack([x, 2 * x], axis=-1), (-1, 12, 10, 8)),
+    "shuffle": lambda x: keras.ops.reshape(
+        keras.ops.transpose(keras.ops.reshape(x, (-1, 12, 10, 2, 2)), (0, 1, 2, 4, 3)), (-1, 12, 10, 4)
+    ),
+    "split": lambda x: keras.ops.concatenate(keras.ops.split(x, 2, axis=-1)[::-1], axis=-1),
+    "squeeze and excitation": lambda x: x * keras.ops.mean(x, axis=(1, 2), keepdims=True),
+    "mean of channels": lambda x: keras.ops.mean(x, axis=-1, keepdims=True),
+    "padding": lambda x: keras.ops.pad(x, ((0, 0), (1, 2), (0, 1), (0, 0))),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_of_keras_are_followed(name: str, tmp_path: Path) -> None:
+    image = keras.Input((12, 10, 3), batch_size=1)
+    tensor = OPERATIONS[name](layers.Conv2D(4, 3, padding="same")(image))
+    model = keras.Model(image, layers.Conv2D(2, 3)(tensor))
+    graph = graph_of(model)
+    described = describe(graph)
+    last = described.rows[-1].as_json()
+    assert [record.path for record in described.unknown] == []
+    assert last["receptive_field"] is not None
+    height, width, channels = tensor.shape[1:]
+    assert described.totals.macs == 12 * 10 * 27 * 4 + (height - 2) * (width - 2) * 9 * channels * 2
+    model.save(tmp_path / "model.keras")
+    from_file = describe(network_graph(load_network(str(tmp_path / "model.keras"))))
+    assert [row.as_json()["receptive_field"] for row in from_file.rows[-1:]] == [last["receptive_field"]]
+    assert from_file.totals.macs == described.totals.macs
+    for position in ((0, 0), (1, 2)):
+        assert visible_box(graph, len(graph.records) - 1, position) == box_by_gradient(model, position)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        lambda x: x[:, ::-1],
+        lambda x: keras.ops.flip(x, 1),
+        lambda x: keras.ops.transpose(x, (0, 2, 1, 3)),
+        lambda x: keras.ops.concatenate([x, x], axis=1),
+        lambda x: keras.ops.reshape(x, (1, 10, 12, 4)),
+    ],
+)
+def test_operations_that_move_positions_are_not_guessed(strange: Callable[[Any], Any]) -> None:
+    image = keras.Input((12, 10, 3), batch_size=1)
+    model = keras.Model(image, layers.Conv2D(2, 3)(strange(layers.Conv2D(4, 3, padding="same")(image))))
+    rows = describe(graph_of(model)).rows
+    assert rows[-1].as_json()["receptive_field"] is None
+
+
+def test_the_bytes_of_all_inputs_are_counted() -> None:
+    image, other = keras.Input((8, 8, 3)), keras.Input((5,))
+    tensor = layers.Concatenate()([layers.Flatten()(image), other])
+    assert describe(graph_of(keras.Model([image, other], tensor))).totals.input_bytes == 4 * (8 * 8 * 3 + 5)
+
+
 def test_wrapped_convolution() -> None:
     image = keras.Input((8, 8, 1))
     model = keras.Model(image, layers.SpectralNormalization(layers.Conv2D(2, 3, name="conv"), name="wrapper")(image))
