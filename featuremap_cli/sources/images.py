@@ -19,6 +19,7 @@ from featuremap_cli.arrays import Image
 from featuremap_cli.errors import ImageError
 from featuremap_cli.sources import arrays_on_disk, deep_color, multiband, pillow_modes
 from featuremap_cli.sources.locations import is_sample, printable, sample_path
+from featuremap_cli.sources.pillow_formats import needed_package, open_picture, refused_format
 from featuremap_cli.sources.pixel_values import Decoded, check_size
 from featuremap_cli.sources.stores import fetch, is_url, without_secrets
 
@@ -175,31 +176,43 @@ def _decode_tiff(encoded: _Encoded, pixel_limit: int) -> Decoded:
             check_size(encoded.shown, image.height, image.width, len(image.getbands()), pixel_limit)
             if multiband.pillow_is_exact(image):
                 return pillow_modes.decode(image, encoded.shown, multiband.used_bits(image))
-            can_read_deep = deep_color.can_read_deep(image)
+            can_read_deep, can_read = deep_color.can_read_deep(image), True
     except UnidentifiedImageError:
         # Pillow says the same of an unknown number of bands as of no TIFF at all; tifffile tells them apart.
-        can_read_deep = False
+        can_read_deep = can_read = False
     try:
         with encoded.stream() as stream:
             return multiband.read_multiband(stream, encoded.shown, pixel_limit)
     except multiband.MissingCodecError as error:
         if can_read_deep:
             return deep_color.read_deep(lambda: _open(encoded))
+        if can_read:
+            with _open(encoded) as image:
+                pixels, notes = pillow_modes.decode(image, encoded.shown)
+            return Decoded(pixels, (*notes, "read with 8 bits a sample; pip install 'featuremap-cli[tiff]' for all"))
         raise ImageError(
             f"{encoded.shown} is compressed in a way that needs another package ({error}): "
-            "pip install imagecodecs, or save the file uncompressed"
+            "pip install 'featuremap-cli[tiff]', or save the file uncompressed"
         ) from error
 
 
 def _open(encoded: _Encoded) -> ImageFile.ImageFile:
     """Open with Pillow, which reads the header only. By path, because Pillow then loads the one plugin it needs."""
     with pillow_modes.reading_headers():
-        return Pillow.open(encoded.path if encoded.content is None else io.BytesIO(encoded.content))
+        return open_picture(encoded.path if encoded.content is None else io.BytesIO(encoded.content))
 
 
 def _not_an_image(encoded: _Encoded) -> str:
     if encoded.format:
         return _damage(encoded, encoded.format)
+    if (refused := refused_format(encoded.head)) is not None:
+        name, why = refused
+        return f"{encoded.shown} holds {name}, which {why}: expected a picture; convert it to PNG"
+    if (packaged := needed_package(encoded.head)) is not None:
+        return (
+            f"{encoded.shown} holds {packaged}, which is read with one more package: "
+            f"pip install 'featuremap-cli[heic]', or convert it to PNG"
+        )
     expected = f" ({suffix} by its name)" if (suffix := printable(encoded.path.suffix)) else ""
     return (
         f"{encoded.shown} is not an image that can be read: expected a picture{expected}, "

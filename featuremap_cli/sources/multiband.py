@@ -26,6 +26,7 @@ from featuremap_cli.sources.pixel_values import (
 )
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _DEPTH = 258, 262, 277, 338, 339, 32997
+_DESCRIPTION = 270
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _COLOR_SAMPLES = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _SEPARATED: 4, _YCBCR: 3, _LAB: 3}
 _UNSIGNED, _FLOAT = 1, 3
@@ -49,6 +50,8 @@ def pillow_is_exact(image: Pillow.Image) -> bool:
         return True
     samples, photometric = tags.get(_SAMPLES, 1), tags.get(_PHOTOMETRIC, 0)
     bits, formats = set(tags.get(_BITS_PER_SAMPLE, (1,))), set(tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)))
+    if _is_stack(tags):
+        return False
     if formats == {_FLOAT}:
         return samples == 1 and bits == {32}
     if formats != {_UNSIGNED} or tags.get(_DEPTH, 1) != 1:
@@ -59,6 +62,12 @@ def pillow_is_exact(image: Pillow.Image) -> bool:
     # A fourth sample without a tag that says what it is has always been read as alpha.
     has_alpha = extra == 1 and tags.get(_EXTRA_SAMPLES, (_ALPHA,)) in ((_PREMULTIPLIED,), (_ALPHA,))
     return max(bits) <= 8 and (extra == 0 or (has_alpha and photometric in (_BLACK_IS_ZERO, _RGB)))
+
+
+def _is_stack(tags: Mapping[int, Any]) -> bool:
+    """Whether the description says, in ImageJ's or OME's words, that pages are channels of one picture."""
+    words = str(tags.get(_DESCRIPTION, ""))
+    return (words.startswith("ImageJ=") and "channels=" in words) or "<OME" in words
 
 
 def used_bits(image: Pillow.Image) -> int:
@@ -102,6 +111,12 @@ def _first_page(data: BinaryIO, shown: str, pixel_limit: int) -> tuple[Any, NDAr
         with tifffile.TiffFile(data) as file:
             page = file.pages.first
             check_size(shown, page.imagelength, page.imagewidth, page.samplesperpixel, pixel_limit)
+            if (stack := _channel_stack(file)) is not None:
+                check_size(shown, stack.shape[-2], stack.shape[-1], stack.shape[-3], pixel_limit)
+                samples = stack.asarray()
+                rest = 0 if samples.ndim == 3 else int(np.prod(samples.shape[:-3]))
+                channels = samples.reshape(-1, *samples.shape[-3:])[0]
+                return page, np.moveaxis(channels, 0, -1), rest > 1
             samples = page.asarray()
             if page.axes not in ("YX", "YXS", "SYX"):
                 raise ImageError(f"{shown} has axes {page.axes}: expected one flat picture; save its slices separately")
@@ -116,11 +131,25 @@ def _first_page(data: BinaryIO, shown: str, pixel_limit: int) -> tuple[Any, NDAr
         raise
 
 
+def _channel_stack(file: Any) -> Any | None:
+    """The pages that are channels of one picture, as ImageJ and OME write them; None where each page is a picture.
+
+    Of stacks in depth (Z) or time (T) the first picture is taken: an axis before the channels is counted, not read.
+    """
+    series = file.series[0] if (file.is_imagej or file.is_ome) and file.series else None
+    if series is None or len(series.shape) < 3 or series.axes[-3:] != "CYX" or series.shape[-3] < 2:
+        return None
+    return series
+
+
 def _in_color(page: Any, samples: NDArray[Any], shown: str) -> tuple[Float32, tuple[str, ...]]:
     """Turn stored samples (height, width, samples) into bands where more is brighter, alpha composited."""
     photometric = int(page.photometric)
     if photometric == _PALETTE:
-        return unit_pixels(np.moveaxis(page.colormap[:, samples[..., 0]], 0, -1), shown), ()
+        looked_up = unit_pixels(np.moveaxis(page.colormap[:, samples[..., 0]], 0, -1), shown)
+        if _ALPHA not in tuple(int(kind) for kind in page.extrasamples):
+            return looked_up, ()
+        return over_white(looked_up, unit_pixels(samples[..., 1:2], shown, page.bitspersample)), (ALPHA_NOTE,)
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _SEPARATED):
         name = getattr(page.photometric, "name", photometric)
         raise ImageError(

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from featuremap_cli.arrays import Float32
+from featuremap_cli.sources.color_profiles import in_srgb
 from featuremap_cli.sources.pixel_values import (
     ALPHA_NOTE,
     Decoded,
@@ -71,6 +72,11 @@ def decode(image: Pillow.Image, shown: str, bits: int = 16) -> Decoded:
         notes.append("turned upright as its EXIF orientation says")
     if image.mode == "LAB":
         image = _lab_to_rgb(image)
+    if image.mode == "P" and "transparency" not in image.info and _has_gray_palette(image):
+        image = image.convert("L")
+    if (profiled := in_srgb(image)) is not None:
+        image, note = profiled
+        notes.append(note)
     mode = _working_mode(image)
     if mode == "RGB" and image.mode in ("CMYK", "YCbCr", "HSV"):
         notes.append(f"{image.mode} converted to RGB")
@@ -145,6 +151,13 @@ def _fill(stored: Float32, image: Pillow.Image, mode: str, largest: float) -> bo
             transparent = True
             stored[rows][holes] = 1
     return transparent
+
+
+def _has_gray_palette(image: Pillow.Image) -> bool:
+    """Whether every color of a palette that some pixel has is a gray."""
+    colors = np.asarray(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    used = np.flatnonzero(image.histogram()[: len(colors)])
+    return bool(len(used)) and bool((colors[used] == colors[used][:, :1]).all())
 
 
 def _blocks(image: Pillow.Image) -> Iterator[tuple[slice, Pillow.Image]]:

@@ -325,7 +325,7 @@ def test_a_codec_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monke
     assert message(tmp_path / "a.tif") == (
         " is compressed in a way that needs another package "
         "(<COMPRESSION.LZW: 5> requires the 'imagecodecs' package): "
-        "pip install imagecodecs, or save the file uncompressed"
+        "pip install 'featuremap-cli[tiff]', or save the file uncompressed"
     )
 
 
