@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from featuremap_cli.errors import NetworkError
-from featuremap_cli.sources.checkpoints import convolution_paths
+from featuremap_cli.sources.checkpoints import convolution_paths, opened_network
 
 CODE = ("Lambda", "__lambda__")
 """Classes of a configuration whose value is Python code: a Lambda layer holds it marshalled."""
@@ -26,7 +24,9 @@ def require_sound_file(path: Path, *, unsafe: bool = False) -> None:
         NetworkError: the file is damaged, encrypted, something else, or holds Python code.
     """
     convolution_paths(path)  # reads the whole of the file's structure, and says what is wrong with it
-    if not unsafe and (layer := next(_code_in(_configuration(path)), None)):
+    with opened_network(path) as network:
+        configuration = None if network is None else network.config
+    if not unsafe and (layer := next(_code_in(configuration), None)):
         raise NetworkError(
             f"{path} holds Python code, in {layer}: expected layers alone; if you trust whoever made the file, "
             "--unsafe runs that code"
@@ -44,17 +44,6 @@ def require_saved_model(folder: Path) -> None:
             f"{folder} is a folder without a network: expected a SavedModel folder (saved_model.pb in it), or name a "
             ".keras or .h5 file"
         )
-
-
-def _configuration(path: Path) -> Any:
-    """The configuration that the file describes its layers by."""
-    import h5py
-
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))
-    with h5py.File(path, "r") as file:
-        return json.loads(file.attrs["model_config"])
 
 
 def _code_in(configuration: Any) -> Iterator[str]:

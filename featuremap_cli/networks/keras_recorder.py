@@ -52,7 +52,8 @@ class KerasRecorder(GraphRecorder):
         self._layers = named_layers(model)
         try:
             function, notes = self._trace(image)
-        except RUN_ERRORS as error:
+        # A file whose settings were changed makes Keras's own layers trip over them, with whatever Python raises then.
+        except (*RUN_ERRORS, AttributeError, LookupError, ArithmeticError, RuntimeError, AssertionError) as error:
             raise NetworkError(
                 f"{network} cannot run on images of shape {shown_shape(image.shape)}: {first_line(error)}"
             ) from error

@@ -65,6 +65,8 @@ def _header(stream: BinaryIO, shown: str) -> tuple[tuple[int, ...], np.dtype[Any
             f"{shown} is not a whole array file: expected what numpy.save writes, got something else "
             f"({_first(error)}); save it again with numpy.save"
         ) from error
+    if any(type(size) is not int or size < 0 for size in shape):
+        raise ImageError(f"{shown} is not a whole array file: its header says the shape {shape}; save it again")
     return shape, dtype
 
 

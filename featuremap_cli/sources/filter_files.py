@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from featuremap_cli.arrays import FilterBank, Float32
 from featuremap_cli.errors import NotationError, UsageError
+from featuremap_cli.sources.archives import MOST_OF_ARRAYS, require_size
 from featuremap_cli.sources.kernel_text import parse_kernel, split_name
 from featuremap_cli.sources.kernels.kernel import Kernel, bank_of, join_banks
 from featuremap_cli.sources.numerals import read_numeral
@@ -40,6 +41,8 @@ _JSON_KEYS = ("name", "kernel", "bias")
 _JSON_FORM = '{"name": "...", "kernel": [[0, -1, 0], ...], "bias": 0} or a list of these'
 _BROKEN_ARRAYS = (  # what numpy.load and zipfile raise for files that are damaged, encrypted, or no arrays at all
     ValueError,
+    TypeError,
+    OverflowError,
     OSError,
     EOFError,
     MemoryError,
@@ -90,6 +93,10 @@ def _read_arrays(path: str) -> list[FilterBank]:
 def _load_arrays(path: str) -> dict[str, NDArray[Any]]:
     try:
         with Path(path).open("rb") as stream:
+            if zipfile.is_zipfile(stream):
+                with zipfile.ZipFile(stream) as archive:
+                    require_size(archive, MOST_OF_ARRAYS)
+            stream.seek(0)
             loaded = np.load(stream, allow_pickle=False)
             arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except FileNotFoundError:

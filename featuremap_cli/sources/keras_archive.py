@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featuremap_cli.errors import NetworkError
+from featuremap_cli.sources.archives import MOST_OF_A_CONFIGURATION, read_member
 from featuremap_cli.sources.network_config import SavedLayer
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -99,7 +100,7 @@ def open_archive(path: Path) -> Iterator[KerasArchive]:
                 f"{path} is encrypted: expected a .keras file without a password; unpack it with its password and "
                 "zip it again without one, or save the network again"
             )
-        config = json.loads(archive.read(CONFIG))
+        config = json.loads(read_member(archive, CONFIG, MOST_OF_A_CONFIGURATION))
         weights = members.get(WEIGHTS)
         # Keras stores the weights uncompressed. Where somebody packed them again, Keras unpacks them with its guards.
         if weights is None or weights.compress_type != zipfile.ZIP_STORED:

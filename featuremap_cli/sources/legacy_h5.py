@@ -89,6 +89,8 @@ def open_legacy_h5(path: Path) -> Iterator[LegacyH5]:
             )
         weights = hard_link(file, "model_weights")
         known = weights is not None and _is_known_layout(weights)
+        if not isinstance(config, str | bytes):
+            raise ValueError("its configuration is no text")
         yield LegacyH5(json.loads(config) if known else None, weights)
 
 

@@ -35,8 +35,8 @@ class Convolution(Kind):
         """Take it from a layer's settings."""
         return cls(
             Sliding.read(settings),
-            settings.take("filters"),
-            settings.take_or("groups", 1),
+            settings.take_count("filters"),
+            settings.take_count("groups", 1),
             settings.take_flag("use_bias"),
             activation_named(settings.take("activation")),
         )
@@ -83,7 +83,7 @@ class Depthwise(Kind):
         settings.ignore("groups", "filters")
         return cls(
             Sliding.read(settings),
-            settings.take("depth_multiplier"),
+            settings.take_count("depth_multiplier"),
             settings.take_flag("use_bias"),
             activation_named(settings.take("activation")),
         )
@@ -132,8 +132,8 @@ class Separable(Kind):
         settings.ignore("groups")
         return cls(
             Sliding.read(settings),
-            settings.take("filters"),
-            settings.take("depth_multiplier"),
+            settings.take_count("filters"),
+            settings.take_count("depth_multiplier"),
             settings.take_flag("use_bias"),
             activation_named(settings.take("activation")),
         )
@@ -188,7 +188,7 @@ class Transposed(Kind):
             raise UnknownLayerError("is transposed and dilated")
         return cls(
             window,
-            settings.take("filters"),
+            settings.take_count("filters"),
             settings.take_flag("use_bias"),
             activation_named(settings.take("activation")),
         )
@@ -242,7 +242,7 @@ class Dense(Kind):
     def read(cls, settings: Settings) -> Dense:
         """Take it from a layer's settings."""
         return cls(
-            settings.take("units"), settings.take_flag("use_bias"), activation_named(settings.take("activation"))
+            settings.take_count("units"), settings.take_flag("use_bias"), activation_named(settings.take("activation"))
         )
 
     def output_shape(self, inputs: Sequence[Shape]) -> Shape:

@@ -246,4 +246,4 @@ def _known(layer: Mapping[str, Any], path: str, shapes: Sequence[Shape]) -> _Kno
         weights, known = kind.weights(shapes), kernels is not None
         return _Known(Layer(path, name, weights, layer["config"], kernels, known, window=kind.window), kind)
     except UnknownLayerError as unknown:
-        raise UnknownLayerError(f"{path} {unknown}") from unknown
+        raise type(unknown)(f"{path} {unknown}") from unknown

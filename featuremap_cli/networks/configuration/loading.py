@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from featuremap_cli.errors import NetworkError
 from featuremap_cli.networks.builtin import BuiltinNetwork
 from featuremap_cli.networks.configuration.graph import whole_graph
 from featuremap_cli.networks.configuration.saved_weights import BuiltinWeights, FileWeights, ModelWeights
-from featuremap_cli.networks.configuration.settings import UnknownLayerError
+from featuremap_cli.networks.configuration.settings import ImpossibleSettingError, UnknownLayerError
 from featuremap_cli.networks.image_input import ImageInput, NetworkInput, find_image_input
 from featuremap_cli.networks.input import preprocessing_name
 from featuremap_cli.networks.layered_graph import LayeredGraph
@@ -61,6 +62,8 @@ def load_known_file(path: Path, input_size: tuple[int, int] | None = None) -> Ne
     try:
         graph = whole_graph(configuration, input_size)
         weights.require(graph.layers)
+    except ImpossibleSettingError as error:
+        raise NetworkError(f"{path.name} is damaged, or was changed by hand: its layer {error}") from error
     # A configuration that is not laid out as Keras lays it out: Keras itself shall say what is wrong with it.
     except (UnknownLayerError, KeyError, TypeError, ValueError, AttributeError, IndexError):
         return None

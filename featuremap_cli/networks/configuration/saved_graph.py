@@ -97,6 +97,8 @@ def read_graph(model: Mapping[str, Any]) -> SavedGraph:
     settings = model["config"]
     if not isinstance(settings, dict):
         raise UnknownLayerError("has settings as Keras 2 once wrote them")
+    if not isinstance(settings.get("name"), str):
+        raise UnknownLayerError(f"is called {settings.get('name')!r}")
     layers = {name_of(layer): layer for layer in settings["layers"]}
     if len(layers) != len(settings["layers"]):
         raise UnknownLayerError("has two layers of one name")

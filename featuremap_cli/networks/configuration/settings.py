@@ -21,6 +21,10 @@ class UnknownLayerError(GraphError):
     """A layer, or a way of connecting layers, that this package does not compute; Keras shall do it."""
 
 
+class ImpossibleSettingError(UnknownLayerError):
+    """A setting that no layer can have: the file is damaged, or was written by hand, and Keras need not be asked."""
+
+
 class Settings:
     """What a layer's `get_config()` gave.
 
@@ -52,14 +56,32 @@ class Settings:
     def take_pair(self, name: str) -> Pair:
         """A setting that is a whole number for rows and one for columns."""
         value = self.take(name)
-        pair = (value, value) if isinstance(value, int) else tuple(value)
-        if len(pair) != 2 or not all(isinstance(number, int) and number > 0 for number in pair):
-            raise UnknownLayerError(f"has {name}={value}")
+        pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
+        if len(pair) != 2 or not all(type(number) is int and number > 0 for number in pair):
+            raise ImpossibleSettingError(f"has {name}={value!r}: expected whole numbers above 0, for rows and columns")
         return pair
 
     def take_flag(self, name: str) -> bool:
         """A setting that is true or false."""
-        return bool(self.require(name, True, False))
+        value = self.take(name)
+        if not isinstance(value, bool):
+            raise ImpossibleSettingError(f"has {name}={value!r}: expected true or false")
+        return value
+
+    def take_count(self, name: str, default: int | None = None) -> int:
+        """A setting that is a whole number above zero.
+
+        Args:
+            name: the setting's.
+            default: what holds where it is not there.
+
+        Raises:
+            ImpossibleSettingError: it is something else.
+        """
+        value = self.take(name) if default is None else self.take_or(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ImpossibleSettingError(f"has {name}={value!r}: expected a whole number above 0")
+        return value
 
     def require(self, name: str, *accepted: Any) -> Any:
         """A setting's value, one of those accepted.
