@@ -6,6 +6,7 @@ message and turns it into the code. A message says what was expected, what came,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -87,3 +88,19 @@ class ThresholdCrossedError(FeaturemapError):
     """A health threshold given on the command line was crossed."""
 
     exit_code = ExitCode.THRESHOLD_CROSSED
+
+
+def require_choice(what: str, value: object, choices: Sequence[object]) -> None:
+    """Refuse a word that is none of those there are, where a caller of the Python API may give any.
+
+    Args:
+        what: is chosen: `a pool`.
+        value: what was given.
+        choices: what there is; None stands for nothing at all.
+
+    Raises:
+        UsageError: the value is none of them.
+    """
+    if not any(type(value) is type(one) and value == one for one in choices):
+        known = [repr(one) for one in choices]
+        raise UsageError(f"{what} {value!r}: expected {', '.join(known[:-1])} or {known[-1]}")

@@ -60,7 +60,7 @@ class OperationOptions:
     ] = None
     pool: Annotated[
         str | None,
-        typer.Option(metavar="max|avg[:SIZE[,STRIDE]]", help="Pooling, last.", rich_help_panel=OPERATION),
+        typer.Option(metavar="max|avg[:SIZE[,STRIDE[,same]]]", help="Pooling, last.", rich_help_panel=OPERATION),
     ] = None
     engine: Annotated[
         Literal["numpy", "tensorflow"],

@@ -280,4 +280,5 @@ def pool_words(pool: Pool) -> str:
     """Return a pool in words: `max-pool 3x3, stride 2`."""
     sizes = f"{pool.kind}-pool {pool.size[0]}x{pool.size[1]}"
     down, right = pool.strides
-    return f"{sizes}, stride {down}" if down == right else f"{sizes}, strides {down},{right}"
+    words = f"{sizes}, stride {down}" if down == right else f"{sizes}, strides {down},{right}"
+    return f"{words}, SAME" if pool.padding == "same" else words

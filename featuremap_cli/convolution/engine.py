@@ -155,10 +155,10 @@ class Convolution:
         if pool is None:
             self._fill_unpooled(first, out)
             return
-        top, bottom = rows_read(first, first + out.shape[1], pool)
+        (top, bottom), around = rows_read(first, first + out.shape[1], pool, self.unpooled[0])
         unpooled = np.empty((len(self.names), bottom - top, self.unpooled[1]), np.float32)
         self._fill_unpooled(top, unpooled)
-        out[:] = pool_maps(unpooled, pool)
+        out[:] = pool_maps(unpooled, pool, around)
 
     def _fill_unpooled(self, first: int, out: Float32) -> None:
         start = 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from featuremap_cli.convolution.geometry import Border, Padding, Pair
-from featuremap_cli.errors import NotationError, UsageError
+from featuremap_cli.errors import NotationError, UsageError, require_choice
 
 Activation = Literal["relu", "leaky-relu", "sigmoid", "tanh", "abs"]
 
@@ -16,19 +16,27 @@ DEFAULT_POOL_SIZE = 2
 
 @dataclass(frozen=True)
 class Pool:
-    """Pooling without padding (VALID), as `tf.nn.pool`.
+    """Pooling, as `tf.nn.pool`.
 
     Attributes:
-        kind: the largest value of each window, or its mean.
+        kind: the largest value of each window, or its mean. NaN is passed over by `max`.
         size: (height, width) of the window.
         strides: (down, right) between two windows.
+        padding: TensorFlow's VALID, or SAME, under which a mean is over the map's own values alone.
+
+    Raises:
+        UsageError: another kind or padding, or numbers below 1.
     """
 
     kind: Literal["max", "avg"]
     size: Pair = (DEFAULT_POOL_SIZE, DEFAULT_POOL_SIZE)
     strides: Pair = (DEFAULT_POOL_SIZE, DEFAULT_POOL_SIZE)
+    padding: Literal["same", "valid"] = "valid"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "padding", _small(self.padding))
+        require_choice("a pool", self.kind, ("max", "avg"))
+        require_choice("a pool's padding", self.padding, ("same", "valid"))
         _check_positive("a pool's size", self.size)
         _check_positive("a pool's stride", self.strides)
 
@@ -67,6 +75,13 @@ class Operation:
     pool: Pool | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "padding", _small(self.padding))
+        require_choice("border", self.border, get_args(Border))
+        require_choice("activation", self.activation, (*get_args(Activation), None))
+        if not isinstance(self.padding, int) or isinstance(self.padding, bool):
+            require_choice("padding", self.padding, ("same", "valid"))
+        if self.pool is not None and not isinstance(self.pool, Pool):
+            raise UsageError(f"pool {self.pool!r}: expected a Pool or None")
         _check_positive("a stride", self.strides)
         _check_positive("a dilation", self.dilation)
         if isinstance(self.padding, int) and self.padding < 0:
@@ -109,7 +124,9 @@ def parse_pair(text: str, option: str) -> Pair:
 
 
 def parse_pool(text: str) -> Pool:
-    """Read `--pool`: `max`, `avg:3` or `max:3,2` (size and stride; the stride is the size where it is left out).
+    """Read `--pool`: `max`, `avg:3`, `max:3,2` or `max:3,2,same` (size, stride, padding).
+
+    The stride is the size where it is left out, the padding VALID.
 
     Raises:
         NotationError: another kind, or sizes that are not whole numbers from 1 on.
@@ -120,8 +137,12 @@ def parse_pool(text: str) -> Pool:
     kind = cast(Literal["max", "avg"], word)
     if not colon:
         return Pool(kind)
-    numbers = _whole_numbers(text, len(word) + 1, "--pool takes a size, and maybe a stride, as in max:3,2")
-    return Pool(kind, (numbers[0], numbers[0]), (numbers[-1], numbers[-1]))
+    sizes, comma, last = text.rpartition(",")
+    padding = last.strip().lower()
+    written, named = (sizes, padding) if comma and padding in ("same", "valid") else (text, "valid")
+    expected = "--pool takes a size, and maybe a stride and a padding, as in max:3,2,same"
+    numbers = _whole_numbers(written, len(word) + 1, expected)
+    return Pool(kind, (numbers[0], numbers[0]), (numbers[-1], numbers[-1]), cast(Literal["same", "valid"], named))
 
 
 def _whole_numbers(text: str, start: int, expected: str) -> list[int]:
@@ -136,6 +157,13 @@ def _whole_numbers(text: str, start: int, expected: str) -> list[int]:
     return [int(part) for part in parts]
 
 
+def _small(word: object) -> object:
+    """SAME and VALID as TensorFlow writes them, in small letters; anything else as it is."""
+    return word.lower() if isinstance(word, str) else word
+
+
 def _check_positive(what: str, pair: Pair) -> None:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise UsageError(f"expected {what} as two numbers, down and right, got {pair!r}")
     if min(pair) < 1:
         raise UsageError(f"expected {what} of 1 or more in both directions, got {pair[0]},{pair[1]}")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from featuremap_cli.arrays import Float32, LayerMaps
 from featuremap_cli.drawing.extents import Extent, join
 from featuremap_cli.drawing.percentiles import percentiles
-from featuremap_cli.errors import UsageError
+from featuremap_cli.errors import UsageError, require_choice
 
 Levels = NDArray[np.uint8]
 
@@ -35,6 +35,9 @@ class Scale:
     kind: Literal["map", "layer", "symmetric", "percentile", "limits"] = "map"
     low: float = 0.0
     high: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_choice("scale", self.kind, ("map", "layer", "symmetric", "percentile", "limits"))
 
     @property
     def shared(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from featuremap_cli.drawing.scaling import OWN_RANGE, Scale
-from featuremap_cli.errors import UsageError
+from featuremap_cli.errors import UsageError, require_choice
 
 Sort = Literal["index", "mean", "max", "std", "sparsity"]
 Tile = Literal["auto", "full"] | tuple[int, int]
@@ -30,6 +30,9 @@ class SheetStyle:
         tile: `auto` (the sheet fits in about 2,400 x 2,400 pixels), `full` (every pixel of every map), or the
             (width, height) in pixels that each tile must fit in.
         labels: whether the tiles have labels.
+
+    Raises:
+        UsageError: a word that is none of those.
     """
 
     scale: Scale = OWN_RANGE
@@ -40,6 +43,11 @@ class SheetStyle:
     columns: int | None = None
     tile: Tile = "auto"
     labels: bool = True
+
+    def __post_init__(self) -> None:
+        require_choice("sort", self.sort, get_args(Sort))
+        if isinstance(self.tile, str):
+            require_choice("tile", self.tile, ("auto", "full"))
 
 
 def parse_limit(text: str) -> int | None:

@@ -17,7 +17,7 @@ from featuremap_cli.convolution.fitting import FittedFilters, fit_banks
 from featuremap_cli.convolution.geometry import Pair, padding_around, transposed_length
 from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.convolution.passes import output_size
-from featuremap_cli.convolution.pooling import pooled_size
+from featuremap_cli.convolution.pooling import pool_maps, pooled_size
 from featuremap_cli.networks.startup import tensorflow as tf
 
 Tensor = Any
@@ -120,7 +120,10 @@ def _written_out(weights: Float32, operation: Operation) -> Float32:
 
 def _pool(maps: Tensor, pool: Pool) -> Tensor:
     down, right = pool.strides
-    # tf.nn.pool refuses strides larger than the window; every n-th of its results at stride 1 is the same.
+    padding = pool.padding.upper()
+    # tf.nn.pool refuses strides larger than the window; every n-th of its results at stride 1 is the same under VALID.
     if down > pool.size[0] or right > pool.size[1]:
+        if pool.padding == "same":
+            return tf.convert_to_tensor(pool_maps(maps.numpy()[0].transpose(2, 0, 1), pool).transpose(1, 2, 0)[None])
         return tf.nn.pool(maps, pool.size, pool.kind.upper(), (1, 1), "VALID")[:, ::down, ::right]
-    return tf.nn.pool(maps, pool.size, pool.kind.upper(), pool.strides, "VALID")
+    return tf.nn.pool(maps, pool.size, pool.kind.upper(), pool.strides, padding)

@@ -16,6 +16,7 @@ from featuremap_cli.arrays import FilterBank
 from featuremap_cli.convolution import products
 from featuremap_cli.convolution.engine import channel_contributions, convolve, layer_name
 from featuremap_cli.convolution.operation import Operation, Pool
+from featuremap_cli.convolution.pooling import pool_maps
 from featuremap_cli.errors import UsageError
 
 exhaustive = settings(max_examples=80, deadline=None, derandomize=True)
@@ -235,9 +236,15 @@ def test_flip_with_same_is_one_pixel_from_scipy_where_the_size_is_even():
         assert_same(maps[0, : 8 - down, : 9 - right], same[down:, right:])
 
 
-@given(scenes(), st.sampled_from(["MAX", "AVG"]), st.tuples(st.integers(1, 3), st.integers(1, 3)), st.data())
+@given(
+    scenes(),
+    st.sampled_from(["MAX", "AVG"]),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.sampled_from(["VALID", "SAME"]),
+    st.data(),
+)
 @exhaustive
-def test_pooling_after_bias_and_relu_is_that_of_tensorflow(scene, kind, size, data):
+def test_pooling_after_bias_and_relu_is_that_of_tensorflow(scene, kind, size, padding, data):
     pixels, weights, operation = scene
     # tf.nn.pool takes no strides larger than the window.
     strides = tuple(data.draw(st.integers(1, length)) for length in size)
@@ -245,13 +252,32 @@ def test_pooling_after_bias_and_relu_is_that_of_tensorflow(scene, kind, size, da
     maps = tf.nn.conv2d(
         pixels[None], with_zeros(weights, operation.dilation), operation.strides, tf_padding(operation.padding)
     )
-    operation = replace(operation, activation="relu", pool=Pool(kind.lower(), size, strides))
-    if maps.shape[1] < size[0] or maps.shape[2] < size[1]:
+    operation = replace(operation, activation="relu", pool=Pool(kind.lower(), size, strides, padding))
+    if padding == "VALID" and (maps.shape[1] < size[0] or maps.shape[2] < size[1]):
         with pytest.raises(UsageError, match=f"pool of {size[0]}x{size[1]} .* {maps.shape[1]}x{maps.shape[2]} "):
             convolve(pixels, [bank(weights)], operation)
         return
-    expected = tf.nn.pool(tf.nn.relu(maps + bias), size, kind, strides, "VALID")
+    expected = tf.nn.pool(tf.nn.relu(maps + bias), size, kind, strides, padding)
     assert_same(convolve(pixels, [replace(bank(weights), bias=bias)], operation).maps, maps_first(expected))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_max_pool_passes_over_nan_as_tensorflows_does(padding):
+    maps = np.random.default_rng(3).normal(size=(1, 9, 8)).astype(np.float32)
+    maps[0, [2, 6], [3, 1]] = np.nan
+    pool = Pool("max", (3, 3), (2, 2), padding)
+    expected = tf.nn.pool(maps.transpose(1, 2, 0)[None], (3, 3), "MAX", (2, 2), padding.upper())
+    np.testing.assert_array_equal(pool_maps(maps, pool), maps_first(expected))
+
+
+def test_bands_of_pooled_rows_are_those_of_the_whole(monkeypatch):
+    random = np.random.default_rng(6)
+    pixels, one = random.normal(size=(50, 20, 1)).astype(np.float32), bank(random.normal(size=(3, 3, 1, 2)))
+    for pool in (Pool("max", (3, 3), (2, 2), "same"), Pool("avg", (4, 2), (3, 1), "same"), Pool("avg", (3, 3))):
+        whole = convolve(pixels, [one], Operation(pool=pool)).maps
+        monkeypatch.setattr("featuremap_cli.convolution.engine._BYTES_AT_ONCE", 1)
+        np.testing.assert_allclose(convolve(pixels, [one], Operation(pool=pool)).maps, whole, rtol=1e-5)
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from featuremap_cli.convolution.operation import Operation, Pool, parse_padding, parse_pair, parse_pool
+from featuremap_cli.drawing.scaling import Scale
+from featuremap_cli.drawing.style import SheetStyle
 from featuremap_cli.errors import NotationError, UsageError
 
 
@@ -63,3 +65,37 @@ def test_impossible_operations_are_refused(settings, message):
 def test_impossible_pools_are_refused():
     with pytest.raises(UsageError, match="pool's size of 1 or more"):
         Pool("max", (0, 2))
+
+
+def test_a_pool_with_same_padding_is_written_behind_its_sizes():
+    assert parse_pool("max:3,2,same") == Pool("max", (3, 3), (2, 2), "same")
+    assert parse_pool("avg:2,SAME") == Pool("avg", (2, 2), (2, 2), "same")
+    assert parse_pool("max:3,2,valid") == Pool("max", (3, 3), (2, 2))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Pool("mean"), "a pool 'mean': expected 'max' or 'avg'"),
+        (lambda: Pool("max", padding="full"), "a pool's padding 'full': expected 'same' or 'valid'"),
+        (lambda: Pool("max", 2), "a pool's size as two numbers, down and right, got 2"),
+        (lambda: Operation(activation="relu6"), "activation 'relu6': expected 'relu', .* or None"),
+        (lambda: Operation(padding="full"), "padding 'full': expected 'same' or 'valid'"),
+        (lambda: Operation(border="mirror"), "border 'mirror': expected 'zero'"),
+        (lambda: Operation(pool="max"), "pool 'max': expected a Pool or None"),
+        (lambda: Operation(strides=2), "a stride as two numbers, down and right, got 2"),
+        (lambda: SheetStyle(sort="nonsense"), "sort 'nonsense': expected 'index'"),
+        (lambda: SheetStyle(tile="large"), "tile 'large': expected 'auto' or 'full'"),
+        (lambda: Scale("maps"), "scale 'maps': expected 'map'"),
+    ],
+)
+def test_words_are_checked_where_the_python_api_takes_them(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+def test_same_and_valid_may_be_written_as_tensorflow_writes_them():
+    assert Operation(padding="SAME") == Operation(padding="same")
+    assert Operation(padding="VALID").padding == "valid"
+    assert Pool("max", padding="SAME").padding == "same"
+    assert parse_padding("SAME") == "same"

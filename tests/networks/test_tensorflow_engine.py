@@ -46,7 +46,17 @@ def scenes(draw):
         depthwise=draw(st.booleans()),
         transpose=transpose,
         activation=draw(st.sampled_from([None, "relu", "leaky-relu", "sigmoid", "tanh", "abs"])),
-        pool=draw(st.sampled_from([None, Pool("max"), Pool("avg", (3, 2), (1, 2)), Pool("max", (2, 2), (3, 3))])),
+        pool=draw(
+            st.sampled_from(
+                [
+                    None,
+                    Pool("max"),
+                    Pool("avg", (3, 2), (1, 2)),
+                    Pool("max", (2, 2), (3, 3)),
+                    Pool("avg", (3, 2), (2, 1), "same"),
+                ]
+            )
+        ),
     )
     return pixels, [draw(banks(random, channels)) for _ in range(draw(st.integers(1, 3)))], operation
 
