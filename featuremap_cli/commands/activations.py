@@ -17,6 +17,7 @@ from featuremap_cli.commands.options import (
     Layers,
     NetworkOptions,
     RunOptions,
+    read_pixel_limit,
 )
 from featuremap_cli.errors import NetworkError
 
@@ -75,6 +76,7 @@ def activations(
         plan=read_plan(drawing, with_image=True),
         words=(*option_words(network), *words, *option_words(drawing)),
         content=content_digest(network),
+        pixel_limit=read_pixel_limit(batch.max_pixels),
     )
     run_job(job, images, batch, found=chain(first, found))
 
@@ -91,6 +93,7 @@ class ActivationsJob:
         plan: what to draw.
         words: the options as words of a command line, for the pictures' text chunks.
         content: hash of the files the network is read from; empty for a built-in one.
+        pixel_limit: the most pixels of an image.
     """
 
     network: NetworkOptions
@@ -100,6 +103,7 @@ class ActivationsJob:
     plan: SheetPlan
     words: tuple[str, ...]
     content: str
+    pixel_limit: int
 
     name = "activations"
     # A network uses every core by itself; reading and drawing go on beside it.
@@ -143,7 +147,7 @@ class ActivationsSession:
         """Read an image and make it what the network takes."""
         from featuremap_cli.sources.images import read_image
 
-        image = read_image(task.location.path)
+        image = read_image(task.location.path, pixel_limit=self.job.pixel_limit)
         return self.network.prepare(image, self.job.network.preprocess, self.job.network.fit)
 
     def compute(self, inputs: Sequence[PreparedInput]) -> Sequence[tuple[PreparedInput, list[Float32]]]:

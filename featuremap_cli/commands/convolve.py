@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from featuremap_cli.commands.console import tell
-from featuremap_cli.commands.options import NETWORK, DrawingOptions, Images, OperationOptions, RunOptions, read_size
+from featuremap_cli.commands.options import (
+    NETWORK,
+    DrawingOptions,
+    Images,
+    OperationOptions,
+    RunOptions,
+    read_pixel_limit,
+    read_size,
+)
+from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import FilterBank, Image, LayerMaps
@@ -95,7 +104,9 @@ def convolve(
         resize=read_size(resize, "--resize") if resize else None,
         plan=read_plan(drawing, with_image=False),
         words=words,
+        pixel_limit=read_pixel_limit(batch.max_pixels),
     )
+    _require_small(job)
 
     def draw_filters(folder: OutputFolder) -> Sequence[Written]:
         own = filters_options(drawing)
@@ -104,6 +115,16 @@ def convolve(
         return write_filters(banks, f"Filters · {layer_name(banks)}", plan, command, FILTERS, folder).written
 
     run_job(job, images, batch, first=First(FILTERS, draw_filters))
+
+
+def _require_small(job: ConvolveJob) -> None:
+    """Refuse `--resize` to more pixels than may be."""
+    width, height = job.resize or (0, 0)
+    if width * height > job.pixel_limit:
+        raise UsageError(
+            f"--resize {width},{height} makes {width * height:,} pixels: expected at most {job.pixel_limit:,}; take a "
+            "smaller size, or raise --max-pixels"
+        )
 
 
 def read_operation(options: OperationOptions) -> Operation:
@@ -139,6 +160,7 @@ class ConvolveJob:
         resize: (width, height) in pixels, first; None keeps the image's size.
         plan: what to draw.
         words: the options as words of a command line, for the pictures' text chunks.
+        pixel_limit: the most pixels of an image, of an image with its border, and of a map.
     """
 
     banks: tuple[FilterBank, ...]
@@ -148,6 +170,7 @@ class ConvolveJob:
     resize: tuple[int, int] | None
     plan: SheetPlan
     words: tuple[str, ...]
+    pixel_limit: int
 
     name = "convolve"
     batch_size = 1
@@ -182,7 +205,7 @@ class ConvolveSession:
         from featuremap_cli.sources import preparation
         from featuremap_cli.sources.images import read_image
 
-        image = read_image(task.location.path)
+        image = read_image(task.location.path, pixel_limit=self.job.pixel_limit)
         if self.job.gray:
             image = preparation.to_gray(image)
         if self.job.resize:
@@ -213,10 +236,10 @@ class ConvolveSession:
         if self.job.engine == "tensorflow":
             from featuremap_cli.networks import tensorflow_engine
 
-            return tensorflow_engine.convolve(image.pixels, self.job.banks, self.job.operation)
+            return tensorflow_engine.convolve(image.pixels, self.job.banks, self.job.operation, self.job.pixel_limit)
         from featuremap_cli.convolution.bands import convolve_in_bands
 
-        maps = convolve_in_bands(image.pixels, self.job.banks, self.job.operation)
+        maps = convolve_in_bands(image.pixels, self.job.banks, self.job.operation, self.job.pixel_limit)
         return maps if maps.nbytes > MOST_HELD and not self.job.plan.arrays else maps.held()
 
 

@@ -12,7 +12,7 @@ import typer
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.health_job import HealthJob
 from featuremap_cli.commands.kept_job import KeptJob
-from featuremap_cli.commands.options import NETWORK, BatchOptions, Images, Layers, NetworkOptions
+from featuremap_cli.commands.options import NETWORK, BatchOptions, Images, Layers, NetworkOptions, read_pixel_limit
 from featuremap_cli.commands.thresholds import ThresholdOptions
 from featuremap_cli.errors import ThresholdCrossedError, UsageError
 
@@ -80,6 +80,7 @@ def health(
         compare,
         min(len(first), network.batch_size),
         compiled=len(first) > 1,
+        pixel_limit=read_pixel_limit(batch.max_pixels),
     )
     job = KeptJob(measuring, measuring.open, batch.quiet)
     tally = gather(job, images, batch, chain(first, found))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from featuremap_cli.commands.options import NetworkOptions
+from featuremap_cli.commands.options import PIXELS, NetworkOptions
 
 if TYPE_CHECKING:
     from featuremap_cli.analysis.change import ChangeSums, LayerChange
@@ -38,6 +38,7 @@ class HealthJob:
     compare: str | None
     batch_size: int
     compiled: bool
+    pixel_limit: int = PIXELS
 
     name = "health"
     # TensorFlow uses every core by itself; reading and measuring go on beside it.
@@ -183,7 +184,8 @@ class HealthSession:
         from featuremap_cli.sources.images import read_image
 
         options = self.job.network
-        return self.current.network.prepare(read_image(task.location.path), options.preprocess, options.fit)
+        image = read_image(task.location.path, pixel_limit=self.job.pixel_limit)
+        return self.current.network.prepare(image, options.preprocess, options.fit)
 
     def compute(self, inputs: Sequence[PreparedInput]) -> Sequence[tuple[Any, ...]]:
         """Run the network, or both; nothing is counted yet, since a batch that fails is run again in pieces."""

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
 
-from featuremap_cli.errors import NotationError
+from featuremap_cli.errors import NotationError, UsageError
 
 OPERATION, NETWORK, DRAWING, BATCH = "How the filters are applied", "Network", "Drawing", "Batch and output"
 
@@ -133,6 +134,10 @@ class DrawingOptions:
     ] = False
 
 
+PIXELS = 178_956_970
+"""`sources.pixel_values.PIXEL_LIMIT`, which a test holds, without NumPy."""
+
+
 @dataclass(frozen=True)
 class BatchOptions:
     """Where results go, and how a run over many images behaves."""
@@ -163,6 +168,15 @@ class BatchOptions:
         bool,
         typer.Option("-0", help="Paths on stdin end with NUL, as `find -print0` writes them.", rich_help_panel=BATCH),
     ] = False
+    max_pixels: Annotated[
+        str,
+        typer.Option(
+            metavar="N|none",
+            help="Refuse images, borders and maps of more pixels.",
+            show_default="178,956,970",
+            rich_help_panel=BATCH,
+        ),
+    ] = str(PIXELS)
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and where, and stop.", rich_help_panel=BATCH)
     ] = False
@@ -251,6 +265,20 @@ class NetworkOptions:
         int, typer.Option(min=1, metavar="N", help="Images that run together.", rich_help_panel=NETWORK)
     ] = 8
     unsafe: Unsafe = False
+
+
+def read_pixel_limit(text: str) -> int:
+    """Read `--max-pixels`: a number, with commas or underscores between its digits or without, or `none`.
+
+    Raises:
+        UsageError: anything else.
+    """
+    digits = text.strip().replace(",", "").replace("_", "")
+    if digits.lower() == "none":
+        return sys.maxsize
+    if not digits.isdecimal() or int(digits) == 0:
+        raise UsageError(f"--max-pixels {text}: expected a number of pixels above zero, or none")
+    return int(digits)
 
 
 def read_size(text: str, option: str) -> tuple[int, int]:

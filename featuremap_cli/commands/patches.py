@@ -12,7 +12,15 @@ import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.kept_job import KeptJob
-from featuremap_cli.commands.options import DRAWING, NETWORK, BatchOptions, Images, Layers, NetworkOptions
+from featuremap_cli.commands.options import (
+    DRAWING,
+    NETWORK,
+    BatchOptions,
+    Images,
+    Layers,
+    NetworkOptions,
+    read_pixel_limit,
+)
 from featuremap_cli.commands.patches_job import PatchesJob
 
 if TYPE_CHECKING:
@@ -90,6 +98,7 @@ def patches(
         per_image=wanted.per_image,
         batch_size=len(first),
         compiled=len(first) > 1,
+        pixel_limit=read_pixel_limit(batch.max_pixels),
     )
     kept = KeptJob(job, job.open, batch.quiet)
     folder = OutputFolder(batch.out)

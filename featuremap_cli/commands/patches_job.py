@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from featuremap_cli.commands.options import NetworkOptions
+from featuremap_cli.commands.options import PIXELS, NetworkOptions
 
 if TYPE_CHECKING:
     from featuremap_cli.analysis.excitation import Excitation
@@ -34,6 +34,7 @@ class PatchesJob:
         per_image: how many of them in one image.
         batch_size: how many images run together.
         compiled: cut the network down to what is needed and keep that; pays from the second image on.
+        pixel_limit: the most pixels of an image.
     """
 
     network: NetworkOptions
@@ -44,6 +45,7 @@ class PatchesJob:
     per_image: int
     batch_size: int
     compiled: bool
+    pixel_limit: int = PIXELS
 
     name = "patches"
     # TensorFlow uses every core by itself; reading goes on beside it.
@@ -146,7 +148,7 @@ class PatchesSession:
         """Read an image and make it what the network takes; return it with the (width, height) it had."""
         from featuremap_cli.sources.images import read_image
 
-        image = read_image(task.location.path)
+        image = read_image(task.location.path, pixel_limit=self.job.pixel_limit)
         prepared = self.network.prepare(image, self.job.network.preprocess, self.job.network.fit)
         return prepared, (image.width, image.height)
 

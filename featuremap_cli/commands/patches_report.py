@@ -249,7 +249,7 @@ class LayerPatches:
         for number in self.watch.excitation.images():
             task = self.session.sources[number].task
             try:
-                image = read_image(task.location.path)
+                image = read_image(task.location.path, pixel_limit=self.session.job.pixel_limit)
             except ImageError as error:
                 self._lost.append(f"{error}; its boxes are not drawn")
                 continue

@@ -11,6 +11,7 @@ from featuremap_cli.arrays import FeatureMaps, FilterBank, Float32
 from featuremap_cli.convolution.engine import Convolution, layer_name
 from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.convolution.operation import Operation
+from featuremap_cli.sources.pixel_values import PIXEL_LIMIT
 
 BAND_BYTES = 16 << 20
 """How large a band of rows of all maps may be, if it can hold more than a few rows."""
@@ -65,7 +66,9 @@ class BandedMaps:
             yield first, band
 
 
-def convolve_in_bands(pixels: Float32, banks: Sequence[FilterBank], operation: Operation) -> BandedMaps:
+def convolve_in_bands(
+    pixels: Float32, banks: Sequence[FilterBank], operation: Operation, pixel_limit: int = PIXEL_LIMIT
+) -> BandedMaps:
     """Apply filters to an image without holding the maps.
 
     Args:
@@ -79,4 +82,4 @@ def convolve_in_bands(pixels: Float32, banks: Sequence[FilterBank], operation: O
     Raises:
         UsageError: as `engine.convolve`.
     """
-    return BandedMaps(Convolution.plan(pixels, banks, operation), layer_name(banks))
+    return BandedMaps(Convolution.plan(pixels, banks, operation, pixel_limit), layer_name(banks))

@@ -25,8 +25,10 @@ from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.convolution.operation import Operation
 from featuremap_cli.convolution.passes import output_size
 from featuremap_cli.convolution.pooling import pool_maps, pooled_size, rows_read
+from featuremap_cli.convolution.room import require_room
 from featuremap_cli.convolution.threads import MOST_THREADS, for_each
 from featuremap_cli.errors import UsageError
+from featuremap_cli.sources.pixel_values import PIXEL_LIMIT
 
 _BYTES_AT_ONCE = 4 << 20
 _FEWEST_ROWS, _FEWEST_ROWS_OF_A_THREAD = 4, 32
@@ -106,16 +108,19 @@ class Convolution:
     names: tuple[str, ...]
 
     @classmethod
-    def plan(cls, pixels: Float32, banks: Sequence[FilterBank], operation: Operation) -> Convolution:
+    def plan(
+        cls, pixels: Float32, banks: Sequence[FilterBank], operation: Operation, pixel_limit: int = PIXEL_LIMIT
+    ) -> Convolution:
         """Fit filters to an image.
 
         Raises:
-            UsageError: they do not fit.
+            UsageError: they do not fit, or the padded image or the maps have more pixels than the limit.
         """
         if pixels.ndim != 3 or not pixels.size:
             raise UsageError(f"expected pixels of shape (height, width, channels), got {pixels.shape}")
         parts = fit_banks(banks, pixels.shape[2], operation)
         for part in parts:
+            require_room((pixels.shape[0], pixels.shape[1]), part.size, operation, pixel_limit)
             unpooled = output_size((pixels.shape[0], pixels.shape[1]), part.size, operation)
         return cls(
             [FilterWork.plan(np.asarray(pixels, np.float32), part, operation) for part in parts],

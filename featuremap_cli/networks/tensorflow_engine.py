@@ -18,7 +18,9 @@ from featuremap_cli.convolution.geometry import Pair, padding_around, transposed
 from featuremap_cli.convolution.operation import Operation, Pool
 from featuremap_cli.convolution.passes import output_size
 from featuremap_cli.convolution.pooling import pool_maps, pooled_size
+from featuremap_cli.convolution.room import require_room
 from featuremap_cli.networks.startup import tensorflow as tf
+from featuremap_cli.sources.pixel_values import PIXEL_LIMIT
 
 Tensor = Any
 """A tensor of TensorFlow, (1, height, width, channels); its own type says nothing about axes."""
@@ -32,10 +34,13 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def convolve(pixels: Float32, banks: Sequence[FilterBank], operation: Operation) -> FeatureMaps:
+def convolve(
+    pixels: Float32, banks: Sequence[FilterBank], operation: Operation, pixel_limit: int = PIXEL_LIMIT
+) -> FeatureMaps:
     """Apply filters to an image; see `convolution.engine.convolve`, whose arguments, result and errors these are."""
     parts = fit_banks(banks, pixels.shape[2], operation)
     for part in parts:
+        require_room((pixels.shape[0], pixels.shape[1]), part.size, operation, pixel_limit)
         size = output_size((pixels.shape[0], pixels.shape[1]), part.size, operation)
     if operation.pool:
         pooled_size(size, operation.pool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from tokenize import TokenError
 from typing import Any, BinaryIO
 
@@ -13,14 +14,13 @@ from featuremap_cli.sources.pixel_values import Decoded, check_size, scale_notes
 NPY_HEAD = b"\x93NUMPY"
 
 
-def read_npy_image(stream: BinaryIO, size: int, shown: str, pixel_limit: int) -> Decoded:
+def read_npy_image(stream: BinaryIO, size: int, shown: str) -> Decoded:
     """Read a picture from a `.npy` file.
 
     Args:
         stream: the file, at its beginning.
         size: its bytes.
         shown: what messages call the file.
-        pixel_limit: see `images.read_image`.
 
     Returns:
         float32 (height, width, channels); an array (height, width) gets one channel. Booleans and integers up to 32
@@ -28,7 +28,7 @@ def read_npy_image(stream: BinaryIO, size: int, shown: str, pixel_limit: int) ->
         they are too: a fourth one is not taken for alpha, since nothing in the file says that it is.
 
     Raises:
-        ImageError: Python objects, other shapes, no pixels, more than the limit, a file that ends early, NaN, infinity.
+        ImageError: Python objects, other shapes, no pixels, a file that ends early, NaN, infinity.
     """
     shape, dtype = _header(stream, shown)
     if dtype.hasobject:
@@ -42,7 +42,7 @@ def read_npy_image(stream: BinaryIO, size: int, shown: str, pixel_limit: int) ->
             f"{shown} holds an array of {dimensions}: expected (height, width) or (height, width, channels); "
             "save one picture to a file"
         )
-    check_size(shown, shape[0], shape[1], shape[2] if len(shape) == 3 else 1, pixel_limit)
+    check_size(shown, shape[0], shape[1], shape[2] if len(shape) == 3 else 1, sys.maxsize)
     # An array cannot be larger than its file: checked before memory is asked for.
     expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if size - stream.tell() < expected:

@@ -20,14 +20,8 @@ from featuremap_cli.errors import ImageError
 from featuremap_cli.sources import arrays_on_disk, deep_color, multiband, pillow_modes
 from featuremap_cli.sources.locations import is_sample, printable, sample_path
 from featuremap_cli.sources.pillow_formats import needed_package, open_picture, refused_format
-from featuremap_cli.sources.pixel_values import Decoded, check_size
+from featuremap_cli.sources.pixel_values import PIXEL_LIMIT, Decoded, check_size
 from featuremap_cli.sources.stores import fetch, is_url, without_secrets
-
-PIXEL_LIMIT = 178_956_970
-"""Pictures with more pixels are refused, as Pillow refuses them: twice its MAX_IMAGE_PIXELS, 2^30 / 6.
-
-That is three times a large photograph, and two gigabytes of float32 as RGB. A PNG of 100 kilobytes can claim more.
-"""
 
 # What Pillow's and tifffile's decoders raise for damaged data. Neither promises a list; this one was gathered by
 # feeding them cut and altered files.
@@ -82,7 +76,8 @@ def read_image(path: str, *, pixel_limit: int = PIXEL_LIMIT) -> Image:
     Args:
         path: a file's path, `sample:china`, or an address in a store (`s3://...`, `https://...`).
         pixel_limit: the most pixels (height times width) that are unpacked. A file of a few kilobytes can claim
-            millions of pixels; more than four channels count as more pixels.
+            millions of pixels; more than four channels count as more pixels. A `.npy` file holds what it claims, and is
+            read whatever its size.
 
     Returns:
         The picture, pixels float32 (height, width, channels): 1 channel for gray, 3 for color (palettes, CMYK and the
@@ -153,7 +148,7 @@ def _empty(shown: str) -> str:
 def _decode(encoded: _Encoded, pixel_limit: int) -> Decoded:
     if encoded.head.startswith(arrays_on_disk.NPY_HEAD) or encoded.path.suffix.lower() == ".npy":
         with encoded.stream() as stream:
-            return arrays_on_disk.read_npy_image(stream, encoded.size, encoded.shown, pixel_limit)
+            return arrays_on_disk.read_npy_image(stream, encoded.size, encoded.shown)
     try:
         if encoded.format == "TIFF":
             return _decode_tiff(encoded, pixel_limit)

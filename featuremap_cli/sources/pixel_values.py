@@ -13,6 +13,13 @@ from featuremap_cli.errors import ImageError
 ALPHA_NOTE = "alpha composited over white"
 
 
+PIXEL_LIMIT = 178_956_970
+"""Pictures with more pixels are refused, as Pillow refuses them: twice its MAX_IMAGE_PIXELS, 2^30 / 6.
+
+That is three times a large photograph, and two gigabytes of float32 as RGB. A PNG of 100 kilobytes can claim more.
+"""
+
+
 class Decoded(NamedTuple):
     """What a file held: pixels float32 (height, width, channels), and notes on what was done to them."""
 
@@ -121,7 +128,7 @@ def check_size(shown: str, height: int, width: int, channels: int, pixel_limit: 
         bands = f" with {channels} channels" if channels > 4 else ""
         raise ImageError(
             f"{shown} would unpack to {width:,} x {height:,} = {width * height:,} pixels{bands}, and files beyond "
-            f"{pixel_limit:,} are refused (a decompression bomb?): scale it down or cut it into parts first"
+            f"{pixel_limit:,} are refused (a decompression bomb?): scale it down, or raise --max-pixels"
         )
 
 

@@ -276,7 +276,7 @@ def test_bands_of_pooled_rows_are_those_of_the_whole(monkeypatch):
     for pool in (Pool("max", (3, 3), (2, 2), "same"), Pool("avg", (4, 2), (3, 1), "same"), Pool("avg", (3, 3))):
         whole = convolve(pixels, [one], Operation(pool=pool)).maps
         monkeypatch.setattr("featuremap_cli.convolution.engine._BYTES_AT_ONCE", 1)
-        np.testing.assert_allclose(convolve(pixels, [one], Operation(pool=pool)).maps, whole, rtol=1e-5)
+        np.testing.assert_allclose(convolve(pixels, [one], Operation(pool=pool)).maps, whole, rtol=1e-5, atol=1e-6)
         monkeypatch.undo()
 
 

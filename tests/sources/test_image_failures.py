@@ -173,7 +173,7 @@ def test_a_decompression_bomb(tmp_path: Path) -> None:
     path = made(tmp_path / "bomb.png", hollow_png(40_000, 30_000))
     assert message(path) == (
         " would unpack to 40,000 x 30,000 = 1,200,000,000 pixels, and files beyond 178,956,970 are refused "
-        "(a decompression bomb?): scale it down or cut it into parts first"
+        "(a decompression bomb?): scale it down, or raise --max-pixels"
     )
 
 
@@ -197,15 +197,11 @@ def test_pixels_below_the_limit_are_asked_for(tmp_path: Path) -> None:
     assert "is truncated" in message(made(tmp_path / "a.png", hollow_png(17_800, 10_000)))
 
 
-@pytest.mark.parametrize("name", ["a.tif", "a.npy"])
-def test_many_bands_count_as_many_pixels(tmp_path: Path, name: str) -> None:
+def test_many_bands_count_as_many_pixels(tmp_path: Path) -> None:
     samples = np.zeros((10, 10, 9), np.uint16)
-    if name == "a.tif":
-        tifffile.imwrite(tmp_path / name, samples, photometric="minisblack", planarconfig="contig")
-    else:
-        np.save(tmp_path / name, samples)
-    read_image(str(tmp_path / name), pixel_limit=300)
-    got = message(tmp_path / name, pixel_limit=299)
+    tifffile.imwrite(tmp_path / "a.tif", samples, photometric="minisblack", planarconfig="contig")
+    read_image(str(tmp_path / "a.tif"), pixel_limit=300)
+    got = message(tmp_path / "a.tif", pixel_limit=299)
     assert "10 x 10 = 100 pixels with 9 channels, and files beyond 299 are refused" in got
 
 
