@@ -77,7 +77,7 @@ class DrawingOptions:
         str,
         typer.Option(
             metavar="SCALE",
-            help="map (each tile its own range), layer, symmetric, percentile:LO,HI, or LO,HI.",
+            help="map (each tile its own range), layer, symmetric[:PERCENT], percentile:LO,HI, or LO,HI.",
             rich_help_panel=DRAWING,
         ),
     ] = "map"

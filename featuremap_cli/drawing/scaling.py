@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from featuremap_cli.errors import UsageError, require_choice
 Levels = NDArray[np.uint8]
 
 _BLOCK_PIXELS = 1 << 18
-_EXPECTED = "`map`, `layer`, `symmetric`, `percentile:LO,HI` or `LO,HI`"
+_EXPECTED = "`map`, `layer`, `symmetric`, `symmetric:P`, `percentile:LO,HI` or `LO,HI`"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Scale:
         kind: `map` (each tile from its own minimum to its maximum), `layer` (the same limits for every tile),
             `symmetric` (the same, with zero in the middle), `percentile` (limits that cut off a part of the pixels),
             or `limits` (limits given as numbers).
-        low, high: the percentiles, 0 to 100, or the limits, for the last two kinds.
+        low, high: the percentiles, 0 to 100, or the limits, for the last two kinds; for `symmetric` `high` is the
+            percentile of the absolute values that the limits are at, 100 for the largest.
     """
 
     kind: Literal["map", "layer", "symmetric", "percentile", "limits"] = "map"
@@ -47,6 +49,8 @@ class Scale:
     def __str__(self) -> str:
         """Return the scale as `--scale` takes it."""
         numbers = f"{self.low:g},{self.high:g}"
+        if self.kind == "symmetric" and 0 < self.high < 100:
+            return f"symmetric:{self.high:g}"
         return {"percentile": f"percentile:{numbers}", "limits": numbers}.get(self.kind, self.kind)
 
 
@@ -73,7 +77,7 @@ def parse_scale(text: str) -> Scale:
     """Return the scale that `text` asks for.
 
     Args:
-        text: `map`, `layer`, `symmetric`, `percentile:LO,HI` (0 to 100) or `LO,HI`.
+        text: `map`, `layer`, `symmetric`, `symmetric:P`, `percentile:LO,HI` (0 to 100) or `LO,HI`.
 
     Raises:
         UsageError: `text` is none of these, or LO is not below HI.
@@ -86,6 +90,8 @@ def parse_scale(text: str) -> Scale:
     if word == "symmetric":
         return Scale("symmetric")
     name, colon, rest = word.partition(":")
+    if colon and name == "symmetric":
+        return Scale("symmetric", high=_one_percentile(rest, text))
     if colon and name == "percentile":
         low, high = _two_numbers(rest, text)
         if low < 0 or high > 100:
@@ -94,6 +100,13 @@ def parse_scale(text: str) -> Scale:
             )
         return Scale("percentile", low, high)
     return Scale("limits", *_two_numbers(word, text))
+
+
+def _one_percentile(number: str, text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < (percent := float(number)) <= 100:
+            return percent
+    raise UsageError(f"--scale {text}: expected a percentile above 0 and up to 100, got {number!r}; as symmetric:99")
 
 
 def _two_numbers(numbers: str, text: str) -> tuple[float, float]:
@@ -122,6 +135,16 @@ class MapValues:
             yield from band
 
 
+@dataclass(frozen=True, eq=False)
+class _Sizes:
+    """The absolute values of arrays, as often as they are asked for."""
+
+    arrays: Iterable[Float32]
+
+    def __iter__(self) -> Iterator[Float32]:
+        return (np.abs(array) for array in self.arrays)
+
+
 def shared_limits(arrays: Iterable[Float32], extents: Sequence[Extent], scale: Scale) -> SharedLimits:
     """Return the limits that all tiles of a layer share.
 
@@ -138,6 +161,10 @@ def shared_limits(arrays: Iterable[Float32], extents: Sequence[Extent], scale: S
     low, high = whole.low, whole.high
     if scale.kind == "percentile":
         low, high = percentiles(arrays, (scale.low, scale.high), sum(extent.size for extent in extents))
+    if scale.kind == "symmetric" and 0 < scale.high < 100:
+        sizes = _Sizes(arrays)
+        _, high = percentiles(sizes, (0, scale.high), sum(extent.size for extent in extents))
+        low = -high
     if scale.kind == "limits":
         low, high = scale.low, scale.high
     elif scale.kind == "symmetric" or low < 0 < high:
@@ -162,9 +189,11 @@ def _words(scale: Scale, low: float, high: float, clipped: float) -> str:
     middle = ", zero in the middle" if centered else ""
     if scale.kind == "layer":
         return f"one scale for all tiles{middle}"
-    if scale.kind == "symmetric":
+    if scale.kind == "symmetric" and not 0 < scale.high < 100:
         return "one symmetric scale, zero in the middle"
     lost = f"{_percent(clipped)} of pixels clipped"
+    if scale.kind == "symmetric":
+        return f"one symmetric scale, {scale.high:g}% of sizes, zero in the middle, {lost}"
     if scale.kind == "percentile":
         return f"one scale, {scale.low:g}% to {scale.high:g}%{middle}, {lost}"
     return f"one scale, {scale.low:g} to {scale.high:g} as given, {lost}"

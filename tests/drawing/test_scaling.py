@@ -29,6 +29,7 @@ def limits_of(layers, text):
         ("map", Scale("map")),
         ("layer", Scale("layer")),
         ("symmetric", Scale("symmetric")),
+        ("symmetric:99", Scale("symmetric", 0, 99)),
         ("percentile:1,99", Scale("percentile", 1, 99)),
         ("percentile:0.5,99.5", Scale("percentile", 0.5, 99.5)),
         ("-1,2.5", Scale("limits", -1, 2.5)),
@@ -56,6 +57,9 @@ def test_scales_are_read(text, scale):
         "nan,1",
         "0,inf",
         "symmetric:1,2",
+        "symmetric:0",
+        "symmetric:101",
+        "symmetric:",
         "a,b",
     ],
 )
@@ -65,7 +69,7 @@ def test_anything_else_is_refused_naming_the_flag(text):
 
 
 def test_a_scale_is_written_as_it_is_read():
-    for text in ("map", "layer", "symmetric", "percentile:1,99", "-1,2.5"):
+    for text in ("map", "layer", "symmetric", "symmetric:99", "percentile:1,99", "-1,2.5"):
         assert str(parse_scale(text)) == text
 
 
@@ -130,6 +134,18 @@ def test_a_signed_layer_has_zero_in_the_middle(text):
 
 def test_symmetric_holds_for_one_sign_too():
     assert limits_of([[[-5, -1]]], "symmetric").high == 5
+
+
+def test_one_border_row_does_not_decide_a_symmetric_scale():
+    # sizes 0..99 in both signs, and one value of 5000: their 90th percentile is 90 (np.percentile of 0, 1, 1, ... 5000)
+    values = np.concatenate([np.arange(-99.0, 100), [5000]]).reshape(1, -1)
+    limits = limits_of([values], "symmetric:90")
+    expected = np.percentile(np.abs(values), 90)
+    assert (limits.low, limits.high) == pytest.approx((-expected, expected))
+    outside = (np.abs(values) > expected).mean()
+    assert limits.clipped == pytest.approx(outside)
+    assert limits.words == "one symmetric scale, 90% of sizes, zero in the middle, 9.5% of pixels clipped"
+    assert limits_of([values], "symmetric:100").high == 5000
 
 
 def test_percentiles_say_how_much_they_clip():
