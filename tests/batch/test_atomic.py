@@ -177,3 +177,23 @@ def test_a_temporary_file_taken_away_is_written_again(tmp_path: Path, monkeypatc
 
 def test_a_missing_folder_has_nothing_stale(tmp_path: Path) -> None:
     assert remove_stale(tmp_path / "nowhere") == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no locks of files there")
+def test_a_file_that_is_being_written_is_marked_as_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    real, refused = os.fsync, []
+
+    def look_then_sync(descriptor: int) -> None:
+        (temporary,) = tmp_path.iterdir()
+        with temporary.open("rb") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                refused.append(temporary.name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look_then_sync)
+    write_atomically(tmp_path / "a.png", b"abc")
+    assert len(refused) == 1

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from toy_jobs import Toy, locations
 
-from featuremap_cli.batch import runner, starting
+from featuremap_cli.batch import runner, stages, starting
+from featuremap_cli.batch.fingerprint import Fingerprint
+from featuremap_cli.batch.job import Task
 from featuremap_cli.batch.outputs import MANIFEST, OutputFolder
 from featuremap_cli.batch.record import Record, Tally
 from featuremap_cli.batch.runner import RunSettings, preview, run
@@ -238,6 +240,33 @@ def test_an_image_that_changes_while_it_is_read_is_done_again(
     monkeypatch.setattr(toy_jobs.ToySession, "compute", real)
     assert statuses(list(run(Toy(), found, settings))) == ["done"]
     assert statuses(list(run(Toy(), found, settings))) == ["skipped"]
+
+
+def test_an_image_that_changes_between_its_stamp_and_its_digest_is_noted_by_neither(
+    tmp_path: Path, photos: Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes that were read are not those whose digest would be noted."""
+    found = photos({"a.jpg": "a"})
+    # A stamp of this very moment proves nothing; this one proves the size.
+    monkeypatch.setattr(stages, "stamp_of", lambda path: (Path(path).stat().st_size, 0, 0, 0))
+    import toy_jobs
+
+    real = toy_jobs.ToySession.read
+
+    def read_then_change(self: toy_jobs.ToySession, task: Task) -> tuple[str, bytes]:
+        value = real(self, task)
+        Path(found[0].path).write_text("longer")
+        return value
+
+    monkeypatch.setattr(toy_jobs.ToySession, "read", read_then_change)
+    task = Task(0, found[0], "a")
+    result = stages.read(Toy().open(), task)
+    assert isinstance(result, stages.Underway)
+    assert result.fingerprint == Fingerprint("", None)
+    monkeypatch.setattr(toy_jobs.ToySession, "read", real)
+    again = stages.read(Toy().open(), task)
+    assert isinstance(again, stages.Underway)
+    assert again.fingerprint.digest
 
 
 def test_without_resuming_nothing_is_skipped_nor_noted(tmp_path: Path, photos: Photos) -> None:

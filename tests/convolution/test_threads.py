@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from threading import Barrier, Thread
+import time
+from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
@@ -120,11 +121,19 @@ def test_each_item_is_done_once():
 def test_after_an_error_what_is_left_is_left():
     seen = []
 
+    begun, failed = Event(), Event()
+
     def work(item):
         seen.append(item)
-        if item == 3:
+        if item == 0:
+            begun.wait(20)
+            failed.set()
             raise OverflowError
+        begun.set()
+        # The others are slow, so that the one that failed is through long before they could be.
+        failed.wait(20)
+        time.sleep(0.002)
 
     with pytest.raises(OverflowError):
-        for_each(work, range(100_000))
-    assert len(seen) < 100_000
+        for_each(work, range(2_000))
+    assert len(seen) < 1_000

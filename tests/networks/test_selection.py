@@ -126,3 +126,8 @@ def test_a_network_without_convolutions_says_how_to_see_its_other_layers(pattern
 
 def test_a_selection_without_notices_is_its_entries() -> None:
     assert select(LAYERS, ["0"], "net") == Selection((LAYERS[0],), ())
+
+
+def test_a_spread_is_as_even_as_whole_numbers_can_be() -> None:
+    layers = network(*((f"conv{number}", "Conv2D", None) for number in range(8)))
+    assert [entry.path for entry in select(layers, [], "net").entries] == ["conv0", "conv2", "conv4", "conv5", "conv7"]
