@@ -13,9 +13,9 @@ from pathlib import Path
 
 from featuremap_cli.batch.atomic import WriteGate, remove_stale, write_atomically
 from featuremap_cli.batch.names import safe_word
-from featuremap_cli.errors import OutputError
+from featuremap_cli.errors import OutputError, UsageError
 from featuremap_cli.sources import stores
-from featuremap_cli.sources.listing import RUN_MARK
+from featuremap_cli.sources.listing import RUN_MARK, has_image_suffix
 
 __all__ = [
     "FILTERS",
@@ -78,6 +78,11 @@ class OutputFolder:
     def __post_init__(self) -> None:
         if stores.is_url(self.root):
             stores.refuse_unwritable(self.root)
+        elif has_image_suffix(self.root) and not Path(self.root).is_dir():
+            raise UsageError(
+                f"--out {self.root} names a picture: expected a folder, in which pictures get names of their own; "
+                f"--out {Path(self.root).with_suffix('')}, say"
+            )
 
     @property
     def is_remote(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from featuremap_cli.commands.console import give, tell
-from featuremap_cli.commands.options import BATCH, DrawingOptions, Unsafe, Weights
+from featuremap_cli.commands.options import BATCH, SheetOptions, Unsafe, Weights
 
 Specs = Annotated[
     list[str],
@@ -25,7 +25,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices.", rich_h
 
 def filters(
     specs: Specs,
-    drawing: DrawingOptions,
+    drawing: SheetOptions,
     weights: Weights = "imagenet",
     unsafe: Unsafe = False,
     out: Out = Path("featuremaps"),

@@ -12,7 +12,7 @@ import typer
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.health_job import HealthJob
 from featuremap_cli.commands.kept_job import KeptJob
-from featuremap_cli.commands.options import NETWORK, BatchOptions, Images, Layers, NetworkOptions, read_pixel_limit
+from featuremap_cli.commands.options import NETWORK, GatherOptions, Images, Layers, NetworkOptions, read_pixel_limit
 from featuremap_cli.commands.thresholds import ThresholdOptions
 from featuremap_cli.errors import ThresholdCrossedError, UsageError
 
@@ -41,7 +41,7 @@ def health(
     images: Images,
     network: NetworkOptions,
     checks: ThresholdOptions,
-    batch: BatchOptions,
+    batch: GatherOptions,
     layer: Layers = None,
     compare: Compare = None,
     csv: AsCsv = False,
@@ -50,8 +50,7 @@ def health(
 
     Writes `health.png` and `health.csv`, and prints a row a layer (with --json one object for the whole run). A
     crossed threshold is exit code 8, even where images failed too. Every image is measured anew, by one network that
-    uses every core, or by one in each worker of a --cluster: --force and --jobs change
-    nothing here.
+    uses every core, or by one in each worker of a --cluster.
 
     Examples:
 
@@ -156,7 +155,7 @@ def _write(report: HealthReport, session: HealthSession, folder: OutputFolder, c
     ]
 
 
-def _print(report: HealthReport, paths: Sequence[str], batch: BatchOptions, csv: bool) -> None:
+def _print(report: HealthReport, paths: Sequence[str], batch: GatherOptions, csv: bool) -> None:
     """Print the report on stdout; with --json or --csv the files' names go to stderr, for stdout is data alone."""
     from featuremap_cli.commands.health_report import terminal_width
 

@@ -70,8 +70,8 @@ class OperationOptions:
 
 
 @dataclass(frozen=True)
-class DrawingOptions:
-    """How sheets look; every command that draws has these."""
+class SheetOptions:
+    """How sheets look; every command that draws sheets of tiles has these."""
 
     scale: Annotated[
         str,
@@ -107,24 +107,9 @@ class DrawingOptions:
     tile: Annotated[
         str, typer.Option(metavar="W,H|auto|full", help="Size of a tile in pixels.", rich_help_panel=DRAWING)
     ] = "auto"
-    with_image: Annotated[
-        bool | None,
-        typer.Option(
-            "--with-image/--no-with-image",
-            help="Put the input image at the sheet's start.",
-            show_default=False,
-            rich_help_panel=DRAWING,
-        ),
-    ] = None
     labels: Annotated[
         bool, typer.Option("--labels/--no-labels", help="Index and range below each tile.", rich_help_panel=DRAWING)
     ] = True
-    separate: Annotated[bool, typer.Option("--separate", help="A PNG for each map too.", rich_help_panel=DRAWING)] = (
-        False
-    )
-    overlay: Annotated[
-        bool, typer.Option("--overlay", help="Draw each map over the image.", rich_help_panel=DRAWING)
-    ] = False
     summary: Annotated[
         Literal["pca", "mean", "max"] | None,
         typer.Option(help="One picture of the whole layer.", rich_help_panel=DRAWING),
@@ -134,13 +119,34 @@ class DrawingOptions:
     ] = False
 
 
+@dataclass(frozen=True)
+class DrawingOptions(SheetOptions):
+    """The same for the maps of an image."""
+
+    with_image: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-image/--no-with-image",
+            help="Put the input image at the sheet's start.",
+            show_default=False,
+            rich_help_panel=DRAWING,
+        ),
+    ] = None
+    separate: Annotated[bool, typer.Option("--separate", help="A PNG for each map too.", rich_help_panel=DRAWING)] = (
+        False
+    )
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Draw each map over the image.", rich_help_panel=DRAWING)
+    ] = False
+
+
 PIXELS = 178_956_970
 """`sources.pixel_values.PIXEL_LIMIT`, which a test holds, without NumPy."""
 
 
 @dataclass(frozen=True)
-class BatchOptions:
-    """Where results go, and how a run over many images behaves."""
+class GatherOptions:
+    """Where results go, and how a run over many images behaves whose result is one."""
 
     out: Annotated[
         str,
@@ -148,13 +154,6 @@ class BatchOptions:
             "--out", "-o", metavar="DIR", help="Folder for the results, or s3://bucket/folder.", rich_help_panel=BATCH
         ),
     ] = "featuremaps"
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, metavar="N", help="Images at a time.", rich_help_panel=BATCH),
-    ] = None
-    force: Annotated[bool, typer.Option("--force", help="Do again what is already done.", rich_help_panel=BATCH)] = (
-        False
-    )
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first image that fails.", rich_help_panel=BATCH)
     ] = False
@@ -188,6 +187,19 @@ class BatchOptions:
             rich_help_panel=BATCH,
         ),
     ] = None
+
+
+@dataclass(frozen=True)
+class BatchOptions(GatherOptions):
+    """The same for a run whose images are done one by one, here or in worker processes, and not again."""
+
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, metavar="N", help="Images at a time.", rich_help_panel=BATCH),
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Do again what is already done.", rich_help_panel=BATCH)] = (
+        False
+    )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from featuremap_cli.commands.kept_job import KeptJob
 from featuremap_cli.commands.options import (
     DRAWING,
     NETWORK,
-    BatchOptions,
+    GatherOptions,
     Images,
     Layers,
     NetworkOptions,
@@ -65,7 +65,7 @@ def patches(
     images: Images,
     network: NetworkOptions,
     wanted: PatchOptions,
-    batch: BatchOptions,
+    batch: GatherOptions,
     layer: Layers = None,
 ) -> None:
     """Find the image patches that excite each filter most, beside their projections.
@@ -135,7 +135,7 @@ def _preview(session: PatchesSession, folder: OutputFolder) -> None:
 
 
 def _report(
-    session: PatchesSession, images: int, style: PatchesStyle, folder: OutputFolder, batch: BatchOptions
+    session: PatchesSession, images: int, style: PatchesStyle, folder: OutputFolder, batch: GatherOptions
 ) -> None:
     """Write the files of each layer; print their paths, or with --json the patches themselves.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import BatchOptions, RunOptions
+from featuremap_cli.commands.options import BatchOptions, GatherOptions, RunOptions
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class First:
     write: Callable[[OutputFolder], Sequence[Written]]
 
 
-def find(images: Sequence[str], batch: BatchOptions) -> Iterator[ImageLocation | MissingImage]:
+def find(images: Sequence[str], batch: GatherOptions) -> Iterator[ImageLocation | MissingImage]:
     """Find what the IMAGES arguments stand for, one after another; the output folder is not searched."""
     from featuremap_cli.sources.locations import find_images
 
@@ -119,7 +119,7 @@ def _counted(tally: Tally) -> Tally:
     return tally
 
 
-def read_cluster(batch: BatchOptions) -> Cluster | None:
+def read_cluster(batch: GatherOptions) -> Cluster | None:
     """Read `--cluster`.
 
     Raises:
@@ -129,7 +129,7 @@ def read_cluster(batch: BatchOptions) -> Cluster | None:
 
     if batch.cluster is None:
         return None
-    if batch.jobs is not None:
+    if isinstance(batch, BatchOptions) and batch.jobs is not None:
         raise UsageError("--jobs is for worker processes here, a cluster has workers of its own; leave out one of them")
     return Cluster(batch.cluster, _tell_nobody if batch.quiet else tell)
 
@@ -139,7 +139,7 @@ def _tell_nobody(_: str) -> None:
 
 
 def gather(
-    job: GatheringJob, images: Sequence[str], batch: BatchOptions, found: Iterable[ImageLocation | MissingImage]
+    job: GatheringJob, images: Sequence[str], batch: GatherOptions, found: Iterable[ImageLocation | MissingImage]
 ) -> Tally:
     """Run a job whose result is more than its files, and tell which images failed.
 
@@ -177,14 +177,14 @@ def _is_due(first: First, record: Record, folder: OutputFolder) -> bool:
     return record.status == "done" or (record.status == "skipped" and folder.size(first.file) is None)
 
 
-def _tell_files(paths: Sequence[str], batch: BatchOptions) -> None:
+def _tell_files(paths: Sequence[str], batch: GatherOptions) -> None:
     """Print the paths of files, a line each; with --json stdout has an object an image and nothing else."""
     if not batch.json:
         for path in paths:
             give(path)
 
 
-def _count(images: Sequence[str], batch: BatchOptions) -> int | None:
+def _count(images: Sequence[str], batch: GatherOptions) -> int | None:
     """Count the images for the progress bar; None where there is no bar, or where it would take long."""
     if batch.quiet or "-" in images or not sys.stderr.isatty():
         return None

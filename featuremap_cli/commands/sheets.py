@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from featuremap_cli import __version__
 from featuremap_cli.batch.outputs import OutputFolder, Written, arrays_file, tile_file
-from featuremap_cli.commands.options import DrawingOptions
+from featuremap_cli.commands.options import DrawingOptions, SheetOptions
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class SheetPlan:
     arrays: bool
 
 
-def read_plan(options: DrawingOptions, with_image: bool) -> SheetPlan:
+def read_plan(options: SheetOptions, with_image: bool) -> SheetPlan:
     """Read the drawing options.
 
     Args:
@@ -52,7 +52,8 @@ def read_plan(options: DrawingOptions, with_image: bool) -> SheetPlan:
     from featuremap_cli.drawing.scaling import parse_scale
     from featuremap_cli.drawing.style import SheetStyle, parse_select, parse_tile
 
-    if options.overlay and options.summary:
+    own = options if isinstance(options, DrawingOptions) else DrawingOptions()
+    if own.overlay and options.summary:
         raise UsageError(
             f"--overlay and --summary {options.summary} make two different sheets: expected one of them, got both; "
             "leave one out"
@@ -70,15 +71,15 @@ def read_plan(options: DrawingOptions, with_image: bool) -> SheetPlan:
     )
     return SheetPlan(
         style=style,
-        with_image=with_image if options.with_image is None else options.with_image,
-        separate=options.separate,
-        overlay=options.overlay,
+        with_image=with_image if own.with_image is None else own.with_image,
+        separate=own.separate,
+        overlay=own.overlay,
         summary=options.summary,
         arrays=options.arrays,
     )
 
 
-def _limit(options: DrawingOptions) -> int | None:
+def _limit(options: SheetOptions) -> int | None:
     """Return how many maps are drawn at most: whoever selects some wants to see them all."""
     from featuremap_cli.drawing.style import SheetStyle, parse_limit
 
@@ -87,14 +88,14 @@ def _limit(options: DrawingOptions) -> int | None:
     return None if options.select else SheetStyle().limit
 
 
-def filters_options(options: DrawingOptions) -> DrawingOptions:
+def filters_options(options: SheetOptions) -> SheetOptions:
     """Return what drawing options meant for maps say of the sheet of the filters that made them.
 
     Colors, labels, columns, tile size, limit and arrays hold for both. Scale, order and choice are left out: limits in
     a map's units say nothing of weights, and the sheet of filters shows every index that a map may have.
     """
     kept = {name: getattr(options, name) for name in ("cmap", "labels", "columns", "tile", "limit", "arrays")}
-    return replace(DrawingOptions(), **kept)
+    return replace(SheetOptions(), **kept)
 
 
 @dataclass(frozen=True)

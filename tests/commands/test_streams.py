@@ -101,3 +101,30 @@ def test_results_of_an_earlier_run_are_no_photographs(tmp_path: Path) -> None:
     assert b"./featuremaps is passed over: an earlier run has written it; name it to search it" in again.stderr
     named = subprocess.run([*PROGRAM, "convolve", "featuremaps", "-k", "box", "-o", "third"], cwd=tmp_path, check=False)
     assert named.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["filters", "sobel-x", "--overlay"],
+        ["filters", "sobel-x", "--with-image"],
+        ["filters", "sobel-x", "--separate"],
+        ["health", "sample:china", "-m", "alexnet", "--jobs", "2"],
+        ["health", "sample:china", "-m", "alexnet", "--force"],
+        ["patches", "sample:china", "-m", "alexnet", "--jobs", "2"],
+        ["patches", "sample:china", "-m", "alexnet", "--force"],
+    ],
+    ids=" ".join,
+)
+def test_options_that_would_do_nothing_are_not_there(tmp_path: Path, words: list[str]) -> None:
+    ran = subprocess.run([*PROGRAM, *words], cwd=tmp_path, capture_output=True, check=False)
+    assert ran.returncode == 2
+    assert b"No such option" in ran.stderr
+
+
+@pytest.mark.parametrize("words", [["convolve", "sample:china"], ["filters", "sobel-x"]], ids=" ".join)
+def test_a_picture_for_the_folder_of_results_is_refused(tmp_path: Path, words: list[str]) -> None:
+    ran = subprocess.run([*PROGRAM, *words, "-o", "x.png"], cwd=tmp_path, capture_output=True, check=False)
+    assert ran.returncode == 2
+    assert b"--out x.png names a picture: expected a folder" in ran.stderr
+    assert not (tmp_path / "x.png").exists()
