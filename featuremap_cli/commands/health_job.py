@@ -41,7 +41,7 @@ class HealthJob:
     pixel_limit: int = PIXELS
 
     name = "health"
-    # TensorFlow uses every core by itself; reading and measuring go on beside it.
+    # A network uses every core by itself; reading and measuring go on beside it.
     overlaps = True
 
     def options(self) -> Mapping[str, Any]:

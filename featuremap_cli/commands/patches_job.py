@@ -48,7 +48,7 @@ class PatchesJob:
     pixel_limit: int = PIXELS
 
     name = "patches"
-    # TensorFlow uses every core by itself; reading goes on beside it.
+    # A network uses every core by itself; reading goes on beside it.
     overlaps = True
 
     def options(self) -> Mapping[str, Any]:

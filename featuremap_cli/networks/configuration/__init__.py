@@ -1,1 +1,1 @@
-"""A forward pass in NumPy, for networks of which every layer is known: no TensorFlow is imported."""
+"""Networks from Keras configurations as graphs of ONNX's operators: a module for each family of layers."""

@@ -1,4 +1,4 @@
-"""From a built-in name or a saved file to a network that runs in NumPy, where every layer of it is known."""
+"""From a built-in name, a saved file or a model in memory to a network of a graph, where every layer is known."""
 
 from __future__ import annotations
 

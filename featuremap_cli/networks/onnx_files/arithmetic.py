@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 from featuremap_cli.analysis import layer_kinds
@@ -147,8 +145,4 @@ def arithmetic_of(node: Node) -> LayerKind | View:
         return View.POINT
     if node.operator in ("Concat", "Split", "Softmax", "LogSoftmax"):
         return View.POINT if node.attributes.get("axis", 1) in (1, -3) else View.UNKNOWN
-    return _OTHERS.get(node.operator, View.UNKNOWN)
-
-
-_OTHERS: Mapping[str, View] = MappingProxyType({})
-"""Operators whose reading is said by one word."""
+    return View.UNKNOWN

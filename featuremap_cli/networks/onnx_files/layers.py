@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from featuremap_cli.analysis import layer_kinds
@@ -19,6 +18,7 @@ from featuremap_cli.graph.nodes import Node
 from featuremap_cli.networks.layered_graph import Call, Layer, Shape
 from featuremap_cli.networks.onnx_files.arithmetic import Laid, arithmetic_of, laid
 from featuremap_cli.networks.onnx_files.reading import ReadGraph
+from featuremap_cli.networks.onnx_files.weights import kernels_of, node_weights, onnx_shape, source_of
 
 CONVOLUTIONS = ("Conv", "ConvTranspose", "QLinearConv", "ConvInteger")
 
@@ -43,26 +43,6 @@ ACTIVATIONS: Mapping[str, str] = MappingProxyType(
 )
 """Operators that are a convolution's activation where they alone take what it makes, in Keras's words."""
 
-PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "Conv": ("kernel", "bias"),
-        "ConvTranspose": ("kernel", "bias"),
-        "Gemm": ("kernel", "bias"),
-        "MatMul": ("kernel",),
-        "BatchNormalization": ("gamma", "beta", "moving_mean", "moving_variance"),
-        "InstanceNormalization": ("gamma", "beta"),
-        "LayerNormalization": ("gamma", "beta"),
-        "GroupNormalization": ("gamma", "beta"),
-        "PRelu": ("alpha",),
-        "Add": ("bias",),
-        "Sub": ("bias",),
-        "Mul": ("scale",),
-        "Div": ("scale",),
-    }
-)
-"""What an operator's inputs after the first are called, where they are weights."""
-
-
 _INTERPOLATIONS: Mapping[str, Literal["nearest", "bilinear", "bicubic"]] = MappingProxyType(
     {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}
 )
@@ -75,12 +55,10 @@ class OnnxLayers:
     Attributes:
         calls: one a node, in the order of execution.
         weights: {path: a layer's arrays, in the order of `Layer.weights`}.
-        added: arrays that nodes need which were added here.
     """
 
     calls: tuple[Call, ...]
     weights: Mapping[str, Sequence[NDArray[Any]]]
-    added: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def read_layers(graph: ReadGraph, types: Mapping[str, ValueType], image: str) -> OnnxLayers:
@@ -97,9 +75,9 @@ def read_layers(graph: ReadGraph, types: Mapping[str, ValueType], image: str) ->
     paths = list(_paths(graph))
     calls, weights, counted = [], {}, set[str]()
     for node, path in zip(graph.nodes, paths, strict=True):
-        arrays = _weights(node, graph.arrays)
-        own = {name: array for name, array in arrays.items() if _source(node, name) not in counted}
-        counted.update(_source(node, name) for name in arrays)
+        arrays = node_weights(node, graph.arrays)
+        own = {name: array for name, array in arrays.items() if source_of(node, name) not in counted}
+        counted.update(source_of(node, name) for name in arrays)
         after = next_node.get(node.outputs[0])
         is_alone = users[node.outputs[0]] == 1 and node.outputs[0] not in graph.outputs
         activation = after if node.operator in CONVOLUTIONS and is_alone and _is_activation(after) else None
@@ -168,67 +146,6 @@ def _reached_from_others(graph: ReadGraph, image: str) -> dict[str, str]:
     return reached
 
 
-def _source(node: Node, name: str) -> str:
-    """The value that a node's weight is."""
-    if node.operator == "QLinearConv":
-        return node.inputs[3] if name == "kernel" else node.inputs[8]
-    return node.inputs[1 + PARAMETERS[node.operator].index(name)] if node.operator != "MatMul" else node.inputs[1]
-
-
-def _weights(node: Node, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """A node's weights in Keras's order of axes, by Keras's names."""
-    if node.operator == "QLinearConv":
-        return _quantized(node, arrays)
-    names = PARAMETERS.get(node.operator, ())
-    found = {
-        name: arrays[value]
-        for name, value in zip(names, node.inputs[1:], strict=False)
-        if value in arrays and arrays[value].dtype.kind == "f" and (arrays[value].size > 1 or name != "scale")
-    }
-    if "kernel" in found:
-        found["kernel"] = _keras_kernel(node, found["kernel"])
-    return found
-
-
-def _quantized(node: Node, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The filters of a QLinearConv as the numbers that they stand for."""
-    kernel, scale, zero = (arrays.get(name) for name in node.inputs[3:6])
-    if kernel is None or scale is None or zero is None:
-        return {}
-    each = (-1, *(1,) * (kernel.ndim - 1))
-    real = (kernel.astype(np.float32) - zero.astype(np.float32).reshape(each)) * scale.reshape(each)
-    found = {"kernel": _keras_kernel(node, real.astype(np.float32))}
-    bias = arrays.get(node.inputs[8]) if len(node.inputs) > 8 else None
-    given = arrays.get(node.inputs[1])
-    if bias is not None and given is not None:
-        found["bias"] = (bias.astype(np.float32) * given * scale.reshape(-1)).astype(np.float32)
-    return found
-
-
-def _keras_kernel(node: Node, kernel: NDArray[Any]) -> NDArray[Any]:
-    """(filters, channels, height, width) with its axes as Keras has them for the same convolution."""
-    if node.operator == "Gemm":
-        return kernel.T if node.attributes.get("transB", 0) else kernel
-    if kernel.ndim != 4:
-        return kernel
-    if _kernels(node, kernel.shape) == "DepthwiseConv2D":
-        groups = int(node.attributes["group"])  # type: ignore[arg-type]
-        return kernel.reshape(groups, -1, *kernel.shape[2:]).transpose(2, 3, 0, 1)
-    return kernel.transpose(2, 3, 1, 0)
-
-
-def _kernels(node: Node, shape: tuple[int, ...]) -> str | None:
-    """Which of Keras's convolutions a node is, by the shape of its filters as ONNX has them."""
-    group = node.attributes.get("group", 1)
-    if len(shape) != 4 or not isinstance(group, int):
-        return None
-    if node.operator == "ConvTranspose":
-        return "Conv2DTranspose" if group == 1 else None
-    if node.operator not in ("Conv", "QLinearConv"):
-        return None
-    return "DepthwiseConv2D" if group > 1 and shape[1] == 1 and shape[0] % group == 0 else "Conv2D"
-
-
 def _layer(
     node: Node,
     path: str,
@@ -241,8 +158,8 @@ def _layer(
         return Layer(path, node.operator, {name: array.shape for name, array in own.items()}, {}, None, is_convolution)
     window = _laid(node, kernel, "bias" in arrays)
     groups = node.attributes.get("group", 1)
-    shape = _onnx_shape(node, kernel)
-    kernels = _kernels(node, shape)
+    shape = onnx_shape(node, kernel)
+    kernels = kernels_of(node, shape)
     lies = window.window if window is not None else None
     settings: dict[str, Any] = {
         "filters": kernel.shape[2] if node.operator == "ConvTranspose" else shape[0],
@@ -264,26 +181,17 @@ def activation_word(node: Node) -> str:
     return ACTIVATIONS[node.operator]
 
 
-def _onnx_shape(node: Node, kernel: NDArray[Any]) -> tuple[int, ...]:
-    """The shape of filters as ONNX has them, from Keras's."""
-    height, width, first, second = kernel.shape
-    if node.operator == "ConvTranspose":
-        return (second, first, height, width)
-    group = node.attributes.get("group", 1)
-    if isinstance(group, int) and group > 1 and first == group:
-        return (first * second, 1, height, width)
-    return (second, first, height, width)
-
-
 def _laid(node: Node, kernel: NDArray[Any], bias: bool) -> Laid | None:
-    return laid(node, tuple(kernel.shape[:2]), _onnx_shape(node, kernel), bias)
+    return laid(node, tuple(kernel.shape[:2]), onnx_shape(node, kernel), bias)
 
 
 def _arithmetic(node: Node, arrays: Mapping[str, NDArray[Any]], types: Mapping[str, ValueType]) -> LayerKind | View:
     """The kind whose arithmetic a node has."""
     if node.operator in CONVOLUTIONS:
-        kernel = _weights(node, arrays).get("kernel")
-        found = None if kernel is None or kernel.ndim != 4 else _laid(node, kernel, "bias" in _weights(node, arrays))
+        kernel = node_weights(node, arrays).get("kernel")
+        found = (
+            None if kernel is None or kernel.ndim != 4 else _laid(node, kernel, "bias" in node_weights(node, arrays))
+        )
         return found or View.UNKNOWN
     if node.operator in ("MaxPool", "AveragePool", "LpPool"):
         size = node.attributes.get("kernel_shape", ())
