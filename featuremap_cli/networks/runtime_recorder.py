@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from featuremap_cli.graph.runtime import GraphError, Session, value_types
 from featuremap_cli.networks.image_input import ImageInput
 from featuremap_cli.networks.layer_entry import LayerEntry
 from featuremap_cli.networks.layer_weights import LayerWeights
-from featuremap_cli.networks.layered_graph import Call, Layer, LayeredGraph, Shape
+from featuremap_cli.networks.layered_graph import Call, Layer, LayeredGraph, Shape, Weight
 
 IMAGES_AT_ONCE = 1
 """Images given to the runtime at a time: eight together take a tenth less time and the memory of eight."""
@@ -146,15 +147,17 @@ class RuntimeRecorder:
         Raises:
             NetworkError: the file is not what it was.
         """
-        asked = {name: self.graph.weights[name] for name in names if name in self.graph.weights}
-        unread = {weight.layer for name, weight in asked.items() if name not in self._arrays}
+        asked = [name for name in names if name in self.graph.weights]
+        unread = {self.graph.weights[name].layer for name in asked if name not in self._arrays}
         layers = [layer for layer in self.graph.layers if layer.path in unread]
-        own = dict(zip((layer.path for layer in layers), self._weights.read(layers), strict=True))
-        by_path = {layer.path: layer for layer in layers}
+        values: dict[str, list[tuple[str, Weight]]] = defaultdict(list)
         for name, weight in self.graph.weights.items():
-            if weight.layer in own and name not in self._arrays:
-                place = list(by_path[weight.layer].weights).index(weight.name)
-                self._arrays[name] = np.ascontiguousarray(weight.laid(own[weight.layer][place]))
+            values[weight.layer].append((name, weight))
+        # One layer after another: the file's arrays and the graph's together would be twice the network.
+        for layer, arrays in zip(layers, self._weights.read(layers), strict=True):
+            own = dict(zip(layer.weights, arrays, strict=True))
+            for name, weight in values[layer.path]:
+                self._arrays[name] = np.ascontiguousarray(weight.laid(own[weight.name]))
         return {name: self._arrays[name] for name in asked}
 
     def _new_weights(self) -> Iterator[NDArray[Any]]:

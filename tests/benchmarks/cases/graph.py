@@ -55,4 +55,4 @@ def _compared(bench: Workbench, subject: str, pair: list[InProcess]):  # type: i
     return bench.compare(subject, pair)
 
 
-CASE = Case("graph", "a network's pass and a gradient, compute only, against TensorFlow", measure)
+CASE = Case("graph", "a network's pass and a gradient, compute only, against TensorFlow", measure, needs=())

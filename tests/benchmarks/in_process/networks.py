@@ -67,7 +67,7 @@ def tensorflow_gradient() -> Work:
     from featuremap_cli.networks.builtin import BUILTIN
 
     whole = BUILTIN["alexnet"].build()
-    part = library.Model(whole.input, whole.get_layer(LAYER).output)
+    part = library.Model(whole.inputs, whole.get_layer(LAYER).output)
 
     @tf.function
     def slopes(batch: tf.Tensor) -> tf.Tensor:
