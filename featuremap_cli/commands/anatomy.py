@@ -83,7 +83,8 @@ def anatomy(
         command=command_line("anatomy", location.path, words),
         plan=plan,
     )
-    paths, notices = files.write(subject, parts, worked), subject.notices
+    paths, notices = files.write(subject, parts, worked)
+    notices = (*subject.notices, *notices)
     if chosen.all_filters:
         sheets, more = files.write_sheets(subject)
         paths, notices = [*paths, *sheets], (*notices, *more)
@@ -94,7 +95,7 @@ def anatomy(
     else:
         for path in paths:
             give(path)
-    for notice in notices if not quiet else ():
+    for notice in dict.fromkeys(notices) if not quiet else ():
         tell(notice)
 
 

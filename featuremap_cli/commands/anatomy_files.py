@@ -36,8 +36,8 @@ class AnatomyFiles:
     command: str
     plan: SheetPlan
 
-    def write(self, subject: Subject, parts: Parts, worked: WorkedPixel | None) -> list[str]:
-        """Draw the picture and write it, with its arrays where they are asked for; return the files' paths.
+    def write(self, subject: Subject, parts: Parts, worked: WorkedPixel | None) -> tuple[list[str], tuple[str, ...]]:
+        """Draw the picture and write it, with its arrays where they are asked for; return the files' paths and notices.
 
         Raises:
             OutputError: a file cannot be written.
@@ -47,6 +47,7 @@ class AnatomyFiles:
         from featuremap_cli.drawing.anatomy import draw_anatomy
         from featuremap_cli.drawing.anatomy_columns import AnatomyPicture
         from featuremap_cli.drawing.png import encode
+        from featuremap_cli.drawing.runs import escaped_notices
 
         anatomy = subject.anatomy
         picture = AnatomyPicture(
@@ -67,7 +68,7 @@ class AnatomyFiles:
         written = [self.folder.write(self.picture, encode(draw_anatomy(picture), text))]
         if self.plan.arrays:
             written.append(self.folder.write(arrays_file(self.picture), npz(anatomy_arrays(anatomy))))
-        return [self.folder.path(one.relative) for one in written]
+        return [self.folder.path(one.relative) for one in written], escaped_notices()
 
     def write_sheets(self, subject: Subject) -> tuple[list[str], tuple[str, ...]]:
         """Draw all maps of the layer after each stage and write the sheets; return their paths and notices.

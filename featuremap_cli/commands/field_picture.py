@@ -54,6 +54,7 @@ def write_fields(description: Description, rows: Sequence[LayerRow], image: Imag
     from featuremap_cli.batch.outputs import OutputFolder, fields_file
     from featuremap_cli.drawing.frames import draw_fields
     from featuremap_cli.drawing.png import encode
+    from featuremap_cli.drawing.runs import escaped_notices
 
     known = [row for row in rows if row.field.axes is not None]
     if len(known) < len(rows):
@@ -70,7 +71,10 @@ def write_fields(description: Description, rows: Sequence[LayerRow], image: Imag
     }
     sheet = draw_fields(image, frames, f"Receptive fields · {image.name} · {network}", text)
     folder = OutputFolder(plan.out)
-    return folder.path(folder.write(fields_file(plan.stem), encode(sheet.picture, sheet.text)).relative)
+    written = folder.write(fields_file(plan.stem), encode(sheet.picture, sheet.text))
+    for notice in escaped_notices():
+        tell(notice)
+    return folder.path(written.relative)
 
 
 def _spread(rows: Sequence[LayerRow]) -> Sequence[LayerRow]:

@@ -92,7 +92,9 @@ def health(
     )
     paths = _write(report, job.session, folder, _command(images, network, words))
     _print(report, paths, batch, csv)
-    for notice in () if batch.quiet else report.notices():
+    from featuremap_cli.drawing.runs import escaped_notices
+
+    for notice in () if batch.quiet else (*report.notices(), *escaped_notices()):
         tell(notice)
     if report.failed_checks:
         for line in report.failed_checks[:-1]:

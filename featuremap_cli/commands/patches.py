@@ -143,6 +143,7 @@ def _report(
         OutputError: a file cannot be written.
     """
     from featuremap_cli.commands.patches_report import LayerPatches
+    from featuremap_cli.drawing.runs import escaped_notices
 
     for watch in session.watches:
         layer = LayerPatches(session, watch, images, style)
@@ -157,3 +158,5 @@ def _report(
                 give(path)
         for notice in () if batch.quiet else notices:
             tell(notice)
+    for notice in () if batch.quiet else escaped_notices():
+        tell(notice)

@@ -88,6 +88,7 @@ def project(
     """
     from featuremap_cli.batch.outputs import OutputFolder
     from featuremap_cli.commands.filter_words import read_filter
+    from featuremap_cli.drawing.runs import escaped_notices
 
     choice = read_filter(projection.filter)
     found = _run(_only_image(image), network, projection, quiet)
@@ -102,6 +103,8 @@ def project(
             give(path)
         elif one is not None:
             give_json({"image": image, **found.as_json(one), "output": path})
+    for notice in () if quiet else escaped_notices():
+        tell(notice)
 
 
 def _only_image(argument: str) -> ImageLocation:

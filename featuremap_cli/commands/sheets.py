@@ -129,6 +129,7 @@ def write_maps(
     """
     from featuremap_cli.analysis.statistics import map_statistics
     from featuremap_cli.drawing.png import encode
+    from featuremap_cli.drawing.runs import escaped_notices
 
     said = {"Image": image.name, "Layer": maps.layer}
     sheet, facts = _sheet(maps, image, title, plan)
@@ -143,7 +144,7 @@ def write_maps(
     if plan.arrays:
         arrays = {"maps": _values(maps), "names": _texts(maps.names), "layer": _text(maps.layer)}
         written.append(folder.write(arrays_file(sheet_file), npz(arrays)))
-    return LayerFiles(tuple(written), sheet.notes), map_statistics(maps, facts)
+    return LayerFiles(tuple(written), (*sheet.notes, *escaped_notices())), map_statistics(maps, facts)
 
 
 def write_filters(
@@ -157,6 +158,7 @@ def write_filters(
     from featuremap_cli.convolution.engine import layer_name
     from featuremap_cli.drawing.filters import draw_filters
     from featuremap_cli.drawing.png import encode
+    from featuremap_cli.drawing.runs import escaped_notices
     from featuremap_cli.sources.kernels import join_banks
 
     sheet = draw_filters(banks, plan.style, title, summary=plan.summary)
@@ -168,7 +170,7 @@ def write_filters(
             # One file holds filters of one size: more sizes, more files, numbered.
             name = arrays_file(sheet_file if len(joined) == 1 else f"{sheet_file.removesuffix('.png')}.{number}.png")
             written.append(folder.write(name, npz(bank_arrays(bank))))
-    return LayerFiles(tuple(written), sheet.notes)
+    return LayerFiles(tuple(written), (*sheet.notes, *escaped_notices()))
 
 
 def bank_arrays(bank: FilterBank) -> dict[str, object]:

@@ -6,12 +6,14 @@ Every line has its own marker and stroke, every bar its own gray, so that nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from featuremap_cli.analysis.health import LayerHealth
+from featuremap_cli.drawing.chart_texts import chart_texts
 from featuremap_cli.drawing.palette import MISSING_COLOR
 
 if TYPE_CHECKING:
@@ -55,8 +57,11 @@ def draw_health(layers: Sequence[LayerHealth], title: str, detail: str) -> Image
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    canvas = FigureCanvasAgg(health_figure(layers, title, detail))
-    canvas.draw()  # type: ignore[no-untyped-call]
+    names = chart_texts([title, detail, *(layer.layer for layer in layers)])
+    layers = [replace(layer, layer=name) for layer, name in zip(layers, names.texts[2:], strict=True)]
+    with names.fonts():
+        canvas = FigureCanvasAgg(health_figure(layers, *names.texts[:2]))
+        canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return Image.fromarray(pixels).convert("RGB")
 

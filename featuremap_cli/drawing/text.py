@@ -1,21 +1,16 @@
-"""Text for sheets: measured, shortened and turned into coverage masks.
-
-The typeface is Aileron, which Pillow carries. A text with characters that Aileron lacks is set as a whole in DejaVu
-Sans, which matplotlib carries (its file is read; matplotlib is not imported).
-"""
+"""Text for sheets: measured, shortened and turned into coverage masks. `runs` says in which typefaces."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from featuremap_cli.errors import MissingDependencyError
+from featuremap_cli.drawing.runs import runs
+from featuremap_cli.drawing.typefaces import line_metrics
 
 Coverage = NDArray[np.uint8]
 
@@ -47,8 +42,7 @@ def text_width(text: str, size: int) -> int:
 
 def line_height(size: int) -> int:
     """Return the height in pixels of one line, from the top of its tallest letter to below its descenders."""
-    ascent, descent = _aileron(size).getmetrics()
-    return ascent + descent
+    return sum(line_metrics(size))
 
 
 def shorten(text: str, size: int, width: int) -> str:
@@ -105,11 +99,12 @@ def wrap(parts: list[str], size: int, width: int) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _set(text: str, size: int) -> Coverage:
-    """Return the coverage of `text`, drawn by Pillow; line breaks and what no typeface can have become spaces."""
-    shown, font = _shown(text), _font(text, size)
-    ascent = _aileron(size).getmetrics()[0]
+    """Return the coverage of `text`, drawn by Pillow."""
     mask = Image.new("L", (_width(text, size), line_height(size)))
-    ImageDraw.Draw(mask).text((0, ascent), shown, fill=255, font=font, anchor="ls")
+    left = 0.0
+    for run in runs(text):
+        run.draw(mask, left, size)
+        left += run.length(size)
     return np.array(mask)
 
 
@@ -121,45 +116,4 @@ def _tabular_widths(size: int) -> Mapping[str, int]:
 @lru_cache(maxsize=4096)
 def _width(text: str, size: int) -> int:
     # Measured without being drawn: finding what of a long title fits takes many widths.
-    return max(1, round(_font(text, size).getlength(_shown(text))))
-
-
-def _shown(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
-    return _aileron(size) if _has_all(_shown(text)) else _dejavu(size)
-
-
-@lru_cache(maxsize=64)
-def _aileron(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    if not isinstance(font, ImageFont.FreeTypeFont):  # a Pillow built without FreeType
-        raise MissingDependencyError(
-            "text needs Pillow with FreeType, got one built without it; install Pillow from its wheel: "
-            "pip install --force-reinstall pillow"
-        )
-    return font
-
-
-@lru_cache(maxsize=8)
-def _dejavu(size: int) -> ImageFont.FreeTypeFont:
-    """Return DejaVu Sans from matplotlib's files, or Aileron where they are not there."""
-    package = importlib.util.find_spec("matplotlib")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        path = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-        if path.is_file():
-            return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
-    return _aileron(size)
-
-
-def _has_all(text: str) -> bool:
-    return text.isascii() or all(_has(character) for character in text)
-
-
-@lru_cache(maxsize=1024)
-def _has(character: str) -> bool:
-    """Return whether Aileron has `character`: what it lacks is drawn as the box of U+FFFF, which no font has."""
-    font = _aileron(32)
-    return bytes(font.getmask(character)) != bytes(font.getmask("\uffff"))
+    return max(1, round(sum(run.length(size) for run in runs(text))))
