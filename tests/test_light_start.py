@@ -81,6 +81,27 @@ def test_a_saved_model_of_known_layers_runs_without_tensorflow(tmp_path: Path, w
     assert loaded_by(tmp_path, "layers", "model.keras", "--json") == {"h5py"}
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["layers", "keras:resnet50"], "did you mean keras:ResNet50?"),
+        (["activations", "sample:china", "-m", "vgg16"], "did you mean keras:VGG16?"),
+        (["filters", "keras:ResNet5O:conv1_conv"], "the nearest are keras:ResNet50"),
+        (["convolve", "sample:china", "-k", "keras:mobilenet:conv1"], "did you mean keras:MobileNet?"),
+    ],
+)
+def test_a_wrong_name_is_answered_without_keras(tmp_path: Path, words: list[str], told: str) -> None:
+    program = (
+        "import sys; from featuremap_cli.commands.app import main; main(sys.argv[1:]); "
+        "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert told in ran.stderr
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
 def test_a_saved_model_with_an_unknown_layer_is_run_by_tensorflow(tmp_path: Path) -> None:
     import keras
 

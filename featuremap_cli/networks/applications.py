@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
 import re
 import socket
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from featuremap_cli.errors import NetworkError
+from featuremap_cli.networks.application_table import no_such_application
 from featuremap_cli.networks.input import PREPROCESSING
 from featuremap_cli.networks.keras_files import LOADING_ERRORS, load_weights
 from featuremap_cli.networks.recording import first_line
@@ -77,24 +77,10 @@ def application_preprocessing(name: str) -> str:
     return "inside"
 
 
-def nearest_applications(name: str) -> list[str]:
-    """At most three networks of keras.applications whose names are like this one, the nearest first."""
-    lowered = {known.lower(): known for known in application_names()}
-    return [lowered[known] for known in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
-
-
 def _constructor(name: str) -> Callable[..., KerasModel]:
     names = application_names()
     if name not in names:
-        near = nearest_applications(name)
-        raise NetworkError(
-            f"keras.applications has no network `{name}`; "
-            + (
-                f"the nearest are {', '.join(f'keras:{known}' for known in near)}"
-                if near
-                else f"it has {', '.join(names)}"
-            )
-        )
+        raise no_such_application(name)
     constructor: Callable[..., KerasModel] = getattr(keras.applications, name)
     return constructor
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featuremap_cli.errors import NetworkError, UsageError
+from featuremap_cli.networks.application_table import nearest_applications, require_application
 from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.file_check import require_saved_model, require_sound_file
 from featuremap_cli.networks.image_input import about_other_inputs, find_image_input, takes_size
@@ -105,10 +106,11 @@ def _builtin(name: str, input_size: tuple[int, int] | None) -> Network:
 
 
 def _application(spec: str, weights: str, input_size: tuple[int, int] | None, *, known: bool) -> Network:
+    name = spec.removeprefix(APPLICATION)
+    require_application(name)
     from featuremap_cli.networks.applications import application_preprocessing, build_application
     from featuremap_cli.networks.configuration.loading import load_known_model
 
-    name = spec.removeprefix(APPLICATION)
     model, preprocessing = build_application(name, weights, input_size), application_preprocessing(name)
     found = load_known_model(model, spec, input_size, preprocessing) if known else None
     return found or _of_model(model, spec, input_size, preprocessing)
@@ -174,12 +176,8 @@ def _no_such_network(spec: str) -> str:
         return (
             f"no such network: {spec}; expected a .keras, .h5, .hdf5 or .onnx file or a SavedModel folder that exists"
         )
-    near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1) or [f"{APPLICATION}{name}" for name in _alike(spec)]
+    near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1) or [
+        f"{APPLICATION}{name}" for name in nearest_applications(spec)
+    ]
     remedy = f"did you mean {near[0]}?" if near else f"expected {', '.join(BUILTIN)}, keras:NAME, or a file;"
     return f"no such network: {spec}; {remedy} `featuremap networks` lists what is built in"
-
-
-def _alike(name: str) -> list[str]:
-    from featuremap_cli.networks.applications import nearest_applications
-
-    return nearest_applications(name)

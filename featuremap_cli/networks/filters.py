@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featuremap_cli.errors import NetworkError, UsageError
+from featuremap_cli.networks.application_table import require_application
 from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.catalogue import APPLICATION
 from featuremap_cli.networks.file_check import require_saved_model
@@ -61,6 +62,8 @@ def _builtin_bank(reference: LayerReference) -> FilterBank:
 
 
 def _bank_by_keras(reference: LayerReference, weights: str, unsafe: bool) -> FilterBank:
+    if reference.model.startswith(APPLICATION):
+        require_application(reference.model.removeprefix(APPLICATION))
     from featuremap_cli.networks.walk import named_layers
 
     layers = named_layers(_load(reference.model, weights, unsafe))
