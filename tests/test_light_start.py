@@ -84,6 +84,12 @@ def test_a_saved_model_of_known_layers_runs_without_tensorflow(tmp_path: Path, w
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["filters", "resnet50:conv1"], "did you mean `keras:ResNet50:conv1`?"),
+        (["filters", "EfficientNet_B0"], "did you mean `keras:EfficientNetB0:LAYER`?"),
+        (["convolve", "sample:china", "-k", "vgg16:block1_conv1"], "did you mean `keras:VGG16:block1_conv1`?"),
+        (["convolve", "sample:china", "-k", "alexnt:conv1"], "did you mean `alexnet`?"),
+        (["convolve", "sample:china", "-k", "gausian:5"], "did you mean `gaussian`"),
+        (["activations", "sample:china", "-m", "resnet50:conv1"], "did you mean keras:ResNet50 with --layer conv1?"),
         (["layers", "keras:resnet50"], "did you mean keras:ResNet50?"),
         (["activations", "sample:china", "-m", "vgg16"], "did you mean keras:VGG16?"),
         (["filters", "keras:ResNet5O:conv1_conv"], "the nearest are keras:ResNet50"),

@@ -123,8 +123,10 @@ class ActivationsJob:
 
         Raises:
             NetworkError: the network or a layer cannot be used.
+            UsageError: a layer does not have what `--select` names.
         """
         from featuremap_cli.commands.models import content_digest, load
+        from featuremap_cli.drawing.choice import picked
 
         if content_digest(self.network) != self.content:
             raise NetworkError(
@@ -132,7 +134,12 @@ class ActivationsJob:
                 "expected the same file under the same path on every machine"
             )
         network = load(self.network)
-        return ActivationsSession(self, network, network.select(self.layers))
+        selection = network.select(self.layers)
+        for entry in selection.entries:
+            count = None if entry.output_shape is None else entry.output_shape[-1]
+            if count is not None:
+                picked(self.plan.style.select, count, entry.path)
+        return ActivationsSession(self, network, selection)
 
 
 @dataclass(frozen=True)

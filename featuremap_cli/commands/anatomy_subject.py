@@ -117,6 +117,9 @@ def layer_subject(image: Image, options: NetworkOptions, layer: str, index: int,
     from featuremap_cli.networks.layer_anatomy import run_layer
 
     entry = selection.entries[0]
+    count = None if entry.output_shape is None else entry.output_shape[-1]
+    if count is not None and index >= count:  # before the network runs
+        raise UsageError(f"--filter {index}: expected 0 to {count - 1}, since {entry.path} makes {count} maps")
     prepared = network.prepare(image, options.preprocess, options.fit)
     run = run_layer(network, entry, prepared, options.preprocess)
     return Subject(

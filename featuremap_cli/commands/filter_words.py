@@ -74,6 +74,18 @@ def read_filter(text: str) -> FilterChoice:
     return FilterChoice(None, int(found[1]))
 
 
+def require_place(at: tuple[int, int] | str, size: tuple[int, int], layer: str) -> None:
+    """Refuse a place that a layer's maps of this (height, width) do not have.
+
+    Raises:
+        UsageError: it lies outside of them.
+    """
+    if isinstance(at, tuple) and (at[0] >= size[0] or at[1] >= size[1]):
+        raise UsageError(
+            f"--at {at[0]},{at[1]}: the maps of {layer} have {size[0]} rows and {size[1]} columns, counted from 0"
+        )
+
+
 def read_at(text: str) -> tuple[int, int] | str:
     """Read `ROW,COLUMN`, `max` or `all`.
 

@@ -97,15 +97,20 @@ def layers(
     from featuremap_cli.analysis.cost import Storage
     from featuremap_cli.analysis.description import describe
     from featuremap_cli.commands.tables import give_csv, give_table, tell_unknown
+    from featuremap_cli.networks.image_input import FREE_SIZE, about_free_size
 
     refuse_both(json, csv)
     refuse_stray(show, at, csv)
-    network = _load(model, weights, input_size, unsafe)
+    network = _load(model, weights, input_size, unsafe, free_size=None if show else FREE_SIZE)
     picture = None if show is None else _read(show)
     if picture is not None and None in (network.input.height, network.input.width):
         network = replace(network, input=replace(network.input, height=picture[0].height, width=picture[0].width))
     from featuremap_cli.networks.records import network_graph
 
+    # How its pixels are to be is no matter here, the size is: every number depends on it.
+    sized = about_free_size(network.name, (network.input.width or 0, network.input.height or 0))
+    if sized in network.notices:
+        tell(sized)
     description = describe(network_graph(network), Storage(batch_size, dtype))
     rows = _chosen(network, description, tuple(layer or ()))
     tell_unknown(description)
@@ -155,12 +160,15 @@ def read_position(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-def _load(model: str, weights: str | None, input_size: str | None, unsafe: bool) -> Network:
-    from featuremap_cli.networks.catalogue import APPLICATION, load_network
+def _load(
+    model: str, weights: str | None, input_size: str | None, unsafe: bool, free_size: tuple[int, int] | None
+) -> Network:
+    from featuremap_cli.networks.catalogue import load_network
+    from featuremap_cli.sources.network_names import APPLICATION
 
     size = read_size(input_size, "--input-size") if input_size else None
     wanted = weights or ("none" if model.startswith(APPLICATION) else "imagenet")
-    return load_network(model, weights=wanted, unsafe=unsafe, input_size=size)
+    return load_network(model, weights=wanted, unsafe=unsafe, input_size=size, free_size=free_size)
 
 
 def _command(model: str, patterns: Sequence[str], show: str, at: str | None, fit: str, input_size: str | None) -> str:

@@ -17,17 +17,25 @@ if TYPE_CHECKING:
     from featuremap_cli.networks.network import Network
 
 
-def load(options: NetworkOptions) -> Network:
+def load(options: NetworkOptions, *, of_one_size: bool = False) -> Network:
     """Load the network that the options name; imports TensorFlow only where a layer of it is not known.
+
+    Args:
+        options: which, and how images come to it.
+        of_one_size: every image has to come to it in one size: one that takes any is taken at `FREE_SIZE`, and says so.
 
     Raises:
         NetworkError: it cannot be used.
         UsageError: an option that does not fit it.
     """
     from featuremap_cli.networks.catalogue import load_network
+    from featuremap_cli.networks.image_input import FREE_SIZE
 
     size = read_size(options.input_size, "--input-size") if options.input_size else None
-    network = load_network(options.model, weights=options.weights, unsafe=options.unsafe, input_size=size)
+    free = FREE_SIZE if of_one_size else None
+    network = load_network(
+        options.model, weights=options.weights, unsafe=options.unsafe, input_size=size, free_size=free
+    )
     return network.prepared_as(options.preprocess)
 
 

@@ -60,18 +60,13 @@ class PatchesJob:
 
         Raises:
             NetworkError: the network or a layer cannot be used.
-            UsageError: filters that a layer does not have, or a network whose input has no size.
+            UsageError: filters that a layer does not have.
         """
         from featuremap_cli.commands.models import load
-        from featuremap_cli.errors import UsageError
 
-        network = load(self.network)
-        height, width = network.input.height, network.input.width
-        if height is None or width is None:
-            raise UsageError(
-                f"{network.name} takes images of any size, and places can be compared at one size only: give it with "
-                "--input-size W,H, for example 224,224"
-            )
+        # Places can be compared at one size only.
+        network = load(self.network, of_one_size=True)
+        height, width = int(network.input.height or 0), int(network.input.width or 0)
         selection = network.select(self.layers)
         watches = tuple(self._watch(network, entry, (height, width)) for entry in selection.entries)
         return PatchesSession(self, network, watches, (*network.notices, *selection.notices))

@@ -16,6 +16,7 @@ from featuremap_cli.errors import ImageError, UsageError
 if TYPE_CHECKING:
     from featuremap_cli.commands.filter_words import FilterChoice
     from featuremap_cli.commands.project_report import Activation, ImageProjections
+    from featuremap_cli.networks.layer_entry import LayerEntry
     from featuremap_cli.sources.locations import ImageLocation
 
 Method = Literal["deconvnet", "guided", "gradient"]
@@ -91,7 +92,7 @@ def project(
     from featuremap_cli.drawing.runs import escaped_notices
 
     choice = read_filter(projection.filter)
-    found = _run(_only_image(image), network, projection, quiet)
+    found = _run(_only_image(image), network, projection, choice, quiet)
     chosen = found.chosen(choice)
     if not quiet:
         for line in _remarks(found, chosen, choice):
@@ -126,14 +127,14 @@ def _only_image(argument: str) -> ImageLocation:
 
 
 def _run(
-    location: ImageLocation, network: NetworkOptions, projection: ProjectionOptions, quiet: bool
+    location: ImageLocation, network: NetworkOptions, projection: ProjectionOptions, choice: FilterChoice, quiet: bool
 ) -> ImageProjections:
     """Run the network on the image up to the layer.
 
     Raises:
         ImageError: the image cannot be read.
         NetworkError: the network or the layer cannot be used.
-        UsageError: a layer that is several.
+        UsageError: a layer that is several, or a filter or place that it does not have.
     """
     from featuremap_cli import __version__
     from featuremap_cli.batch.names import safe_relative, without_suffix
@@ -152,6 +153,7 @@ def _run(
             f"project takes one layer, --layer {projection.layer} means {len(selection.entries)} of {loaded.name}; "
             f"name one, as {selection.entries[0].path}"
         )
+    _require_there(selection.entries[0], choice, at)
     prepared = loaded.prepare(image, network.preprocess, network.fit)
     for notice in () if quiet else (*loaded.notices, *selection.notices, *prepared.picture.notes):
         tell(notice)
@@ -171,6 +173,21 @@ def _run(
         preprocess=network.preprocess,
         text={"Software": f"featuremap {__version__}", "Command": command_line("project", location.path, words)},
     )
+
+
+def _require_there(entry: LayerEntry, choice: FilterChoice, at: tuple[int, int] | str) -> None:
+    """Refuse a filter or a place that the layer does not have, where that is known before the network runs.
+
+    Raises:
+        UsageError: it has none of that number, or none there.
+    """
+    from featuremap_cli.commands.filter_words import require_filter, require_place
+
+    height, width, count = entry.output_shape or (None, None, None)
+    if choice.index is not None and count is not None:
+        require_filter(choice.index, count, entry.path, f"--filter {choice.index}")
+    if height is not None and width is not None:
+        require_place(at, (height, width), entry.path)
 
 
 def _remarks(found: ImageProjections, chosen: Sequence[Activation], choice: FilterChoice) -> Iterator[str]:

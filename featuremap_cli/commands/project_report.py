@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from featuremap_cli.errors import UsageError
-
 if TYPE_CHECKING:
     from featuremap_cli.arrays import Float32
     from featuremap_cli.batch.outputs import OutputFolder, Written
@@ -110,6 +108,8 @@ class ImageProjections:
     def _activation(self, index: int) -> Activation:
         import numpy as np
 
+        from featuremap_cli.commands.filter_words import require_place
+
         values = self.maps[index]
         known = np.where(np.isfinite(values), values, -np.inf)
         row, column = (int(place) for place in np.unravel_index(known.argmax(), values.shape))
@@ -117,11 +117,7 @@ class ImageProjections:
             return Activation(index, None, None, float(values[row, column]))
         if isinstance(self.at, tuple):
             row, column = self.at
-            if row >= values.shape[0] or column >= values.shape[1]:
-                raise UsageError(
-                    f"--at {row},{column}: the maps of {self.entry.path} have {values.shape[0]} rows and "
-                    f"{values.shape[1]} columns, counted from 0"
-                )
+            require_place(self.at, (values.shape[0], values.shape[1]), self.entry.path)
         return Activation(index, row, column, float(values[row, column]))
 
     def projections(self, chosen: Sequence[Activation]) -> list[Float32]:

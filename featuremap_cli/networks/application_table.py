@@ -1,37 +1,14 @@
-"""The networks of keras.applications by name, known without Keras; a test compares this with the Keras installed."""
+"""Whether a name is one of keras.applications', told without importing Keras."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib.util
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from featuremap_cli.errors import NetworkError
-
-_BY_PREPROCESSING = {
-    "caffe": "ResNet50 ResNet101 ResNet152 VGG16 VGG19",
-    "tf": (
-        "InceptionResNetV2 InceptionV3 MobileNet MobileNetV2 NASNetLarge NASNetMobile "
-        "ResNet50V2 ResNet101V2 ResNet152V2 Xception"
-    ),
-    "torch": "DenseNet121 DenseNet169 DenseNet201",
-    "inside": (
-        "ConvNeXtTiny ConvNeXtSmall ConvNeXtBase ConvNeXtLarge ConvNeXtXLarge "
-        "EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 "
-        "EfficientNetB4 EfficientNetB5 EfficientNetB6 EfficientNetB7 "
-        "EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3 "
-        "EfficientNetV2S EfficientNetV2M EfficientNetV2L MobileNetV3Small MobileNetV3Large"
-    ),
-}
-
-APPLICATIONS: Mapping[str, str] = MappingProxyType(
-    {name: preprocessing for preprocessing, names in _BY_PREPROCESSING.items() for name in names.split()}
-)
-"""{network: what its pixels must look like, a name of `input.PREPROCESSING`}."""
+from featuremap_cli.sources.network_names import APPLICATIONS, nearest_applications
 
 
 def application_named_like(model_name: str) -> str | None:
@@ -43,12 +20,6 @@ def application_named_like(model_name: str) -> str | None:
     plain = re.sub(r"[^a-z0-9]", "", model_name.lower())
     alike = [name for name in APPLICATIONS if re.fullmatch(rf"{name.lower()}\d*", plain)]
     return max(alike, key=len, default=None)
-
-
-def nearest_applications(name: str) -> list[str]:
-    """At most three networks of keras.applications whose names are like this one, the nearest first."""
-    lowered = {known.lower(): known for known in APPLICATIONS}
-    return [lowered[known] for known in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
 
 
 def no_such_application(name: str) -> NetworkError:

@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featuremap_cli.errors import NetworkError, UsageError
-from featuremap_cli.networks.application_table import nearest_applications, require_application
+from featuremap_cli.networks.application_table import require_application
 from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.file_check import require_saved_model, require_sound_file
-from featuremap_cli.networks.image_input import about_other_inputs, find_image_input, takes_size
+from featuremap_cli.networks.image_input import (
+    Pixels,
+    about_free_size,
+    about_other_inputs,
+    find_image_input,
+    takes_size,
+    wanted_size,
+)
 from featuremap_cli.networks.input import preprocessing_name
+from featuremap_cli.sources.network_names import APPLICATION, nearest_applications
 
 if TYPE_CHECKING:
     from featuremap_cli.networks.network import Network
-
-APPLICATION = "keras:"
 
 
 def load_network(
@@ -25,7 +31,8 @@ def load_network(
     *,
     weights: str = "imagenet",
     unsafe: bool = False,
-    input_size: tuple[int, int] | None = None,
+    input_size: Pixels | None = None,
+    free_size: Pixels | None = None,
 ) -> Network:
     """A network, ready to run; imports TensorFlow only where a layer of it is not known.
 
@@ -36,6 +43,8 @@ def load_network(
         unsafe: run the code that a model file may hold (Lambda layers).
         input_size: (width, height) to run at, in pixels; None for the network's own size, or each image's where the
             network takes any.
+        free_size: the same for a network that takes any size where no `input_size` is given; a line among its
+            `notices` says so.
 
     Raises:
         NetworkError: no such network, a file that cannot be used, weights that cannot be had, a size that does not fit.
@@ -45,16 +54,16 @@ def load_network(
         raise UsageError(f"--weights is for keras:NAME; {spec} has its own weights: leave --weights out")
     known = None
     if spec.startswith(APPLICATION):
-        return _application(spec, weights, input_size, known=True)
+        return _application(spec, weights, input_size, free_size, known=True)
     if spec in BUILTIN:
         known = _known_builtin(spec, input_size)
     elif not Path(spec).is_dir():
         path = _existing(spec)
         if path.suffix.lower() == ".onnx":
-            return _onnx_file(path, input_size)
+            return _onnx_file(path, input_size, free_size)
         require_sound_file(path, unsafe=unsafe)  # which loading does too, after seconds of importing Keras
-        known = _known_file(path, input_size)
-    return known or load_in_tensorflow(spec, weights=weights, unsafe=unsafe, input_size=input_size)
+        known = _known_file(path, input_size, free_size)
+    return known or load_in_tensorflow(spec, weights=weights, unsafe=unsafe, input_size=input_size, free_size=free_size)
 
 
 def load_in_tensorflow(
@@ -62,15 +71,17 @@ def load_in_tensorflow(
     *,
     weights: str = "imagenet",
     unsafe: bool = False,
-    input_size: tuple[int, int] | None = None,
+    input_size: Pixels | None = None,
+    free_size: Pixels | None = None,
 ) -> Network:
     """The same network, run by TensorFlow whatever it is made of; arguments and errors as in `load_network`."""
     if spec.startswith(APPLICATION):
-        return _application(spec, weights, input_size, known=False)
+        return _application(spec, weights, input_size, free_size, known=False)
     if spec in BUILTIN:
         return _builtin(spec, input_size)
     path = _existing(spec)
-    return _saved_model(path, unsafe, input_size) if path.is_dir() else _keras_file(path, unsafe, input_size)
+    load = _saved_model if path.is_dir() else _keras_file
+    return load(path, unsafe, input_size, free_size)
 
 
 def _existing(spec: str) -> Path:
@@ -80,10 +91,10 @@ def _existing(spec: str) -> Path:
     return path
 
 
-def _onnx_file(path: Path, input_size: tuple[int, int] | None) -> Network:
+def _onnx_file(path: Path, input_size: Pixels | None, free_size: Pixels | None) -> Network:
     from featuremap_cli.networks.onnx_files.loading import load_onnx_file
 
-    return load_onnx_file(path, input_size)
+    return load_onnx_file(path, input_size, free_size)
 
 
 def _known_builtin(name: str, input_size: tuple[int, int] | None) -> Network | None:
@@ -92,10 +103,10 @@ def _known_builtin(name: str, input_size: tuple[int, int] | None) -> Network | N
     return load_known_builtin(BUILTIN[name], input_size)
 
 
-def _known_file(path: Path, input_size: tuple[int, int] | None) -> Network | None:
+def _known_file(path: Path, input_size: Pixels | None, free_size: Pixels | None) -> Network | None:
     from featuremap_cli.networks.configuration.loading import load_known_file
 
-    return load_known_file(path, input_size)
+    return load_known_file(path, input_size, free_size)
 
 
 def _builtin(name: str, input_size: tuple[int, int] | None) -> Network:
@@ -105,24 +116,32 @@ def _builtin(name: str, input_size: tuple[int, int] | None) -> Network:
     return _of_model(network.build(), name, input_size, preprocessing_name(network.preprocessing))
 
 
-def _application(spec: str, weights: str, input_size: tuple[int, int] | None, *, known: bool) -> Network:
+def _application(
+    spec: str, weights: str, input_size: Pixels | None, free_size: Pixels | None, *, known: bool
+) -> Network:
     name = spec.removeprefix(APPLICATION)
     require_application(name)
     from featuremap_cli.networks.applications import application_preprocessing, build_application
     from featuremap_cli.networks.configuration.loading import load_known_model
 
     model, preprocessing = build_application(name, weights, input_size), application_preprocessing(name)
-    found = load_known_model(model, spec, input_size, preprocessing) if known else None
-    return found or _of_model(model, spec, input_size, preprocessing)
+    found = load_known_model(model, spec, input_size, preprocessing, free_size) if known else None
+    return found or _of_model(model, spec, input_size, preprocessing, free_size)
 
 
-def _keras_file(path: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
+def _keras_file(path: Path, unsafe: bool, input_size: Pixels | None, free_size: Pixels | None) -> Network:
     from featuremap_cli.networks.keras_files import load_keras_file
 
-    return _of_model(load_keras_file(path, unsafe=unsafe), path.name, input_size)
+    return _of_model(load_keras_file(path, unsafe=unsafe), path.name, input_size, free_size=free_size)
 
 
-def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preprocessing: str | None = None) -> Network:
+def _of_model(
+    model: Any,
+    name: str,
+    input_size: Pixels | None,
+    preprocessing: str | None = None,
+    free_size: Pixels | None = None,
+) -> Network:
     """A network from a Keras model; a preprocessing that is not given is guessed, and the guess said."""
     from featuremap_cli.networks.keras_preprocessing import guess_model_preprocessing
     from featuremap_cli.networks.keras_recorder import KerasRecorder, keeps_channels_first, model_inputs
@@ -134,10 +153,11 @@ def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preproc
     if input_size is not None and not takes_size(image, input_size):
         model = resized_model(model, image, input_size, name)
         image = find_image_input(model_inputs(model, name), name, channels_first=channels_first)
-    image = image if input_size is None else replace(image, width=input_size[0], height=input_size[1])
+    size = wanted_size(image, input_size, free_size)
+    image = image if size is None else replace(image, width=size[0], height=size[1])
     inputs = model_inputs(model, name)
     recorder = KerasRecorder(model, inputs, image, name)
-    notices = about_other_inputs(inputs, image, name)
+    notices = (*_about_size(name, size, input_size), *about_other_inputs(inputs, image, name))
     if preprocessing is None:
         return Network.guessed(
             name, image, guess_model_preprocessing(recorder, name, image.channels), notices, recorder
@@ -145,7 +165,7 @@ def _of_model(model: Any, name: str, input_size: tuple[int, int] | None, preproc
     return Network(name, image, preprocessing, notices, recorder)
 
 
-def _saved_model(folder: Path, unsafe: bool, input_size: tuple[int, int] | None) -> Network:
+def _saved_model(folder: Path, unsafe: bool, input_size: Pixels | None, free_size: Pixels | None) -> Network:
     require_saved_model(folder)
     from featuremap_cli.networks.network import Network
     from featuremap_cli.networks.saved_model import (
@@ -159,25 +179,36 @@ def _saved_model(folder: Path, unsafe: bool, input_size: tuple[int, int] | None)
     function = load_saved_model(folder, unsafe=unsafe)
     name = folder.resolve().name
     image = find_saved_model_input(function, name)
-    if input_size is not None:
-        if not takes_size(image, input_size):
-            raise NetworkError(
-                f"{name} takes images of {image.width} x {image.height} pixels, and a SavedModel cannot be rebuilt "
-                "for another size: leave --input-size out"
-            )
-        image = replace(image, width=input_size[0], height=input_size[1])
+    if input_size is not None and not takes_size(image, input_size):
+        raise NetworkError(
+            f"{name} takes images of {image.width} x {image.height} pixels, and a SavedModel cannot be rebuilt "
+            "for another size: leave --input-size out"
+        )
+    size = wanted_size(image, input_size, free_size)
+    image = image if size is None else replace(image, width=size[0], height=size[1])
     guess = guess_saved_model_preprocessing(function, image, name)
-    notices = about_other_inputs(function_inputs(function), image, name)
+    notices = (*_about_size(name, size, input_size), *about_other_inputs(function_inputs(function), image, name))
     return Network.guessed(name, image, guess, notices, saved_model_recorder(function, image, name))
 
 
+def _about_size(name: str, size: Pixels | None, input_size: Pixels | None) -> tuple[str, ...]:
+    """What to say of the size that a network is run at: nothing of one that was asked for, or of its own."""
+    return () if size is None or size == input_size else (about_free_size(name, size),)
+
+
 def _no_such_network(spec: str) -> str:
-    if Path(spec).suffix or "/" in spec:
+    name, _, layer = spec.partition(":")
+    with_layer = f" with --layer {layer}" if layer else ""
+    if layer and Path(name).exists():
+        return f"no such network: {spec}; did you mean {name}{with_layer}?"
+    if (Path(spec).suffix and not layer) or "/" in spec:
         return (
             f"no such network: {spec}; expected a .keras, .h5, .hdf5 or .onnx file or a SavedModel folder that exists"
         )
-    near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1) or [
-        f"{APPLICATION}{name}" for name in nearest_applications(spec)
+    near = difflib.get_close_matches(name.lower(), BUILTIN, n=1) or [
+        f"{APPLICATION}{known}" for known in nearest_applications(name)
     ]
-    remedy = f"did you mean {near[0]}?" if near else f"expected {', '.join(BUILTIN)}, keras:NAME, or a file;"
+    remedy = (
+        f"did you mean {near[0]}{with_layer}?" if near else f"expected {', '.join(BUILTIN)}, keras:NAME, or a file;"
+    )
     return f"no such network: {spec}; {remedy} `featuremap networks` lists what is built in"

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from featuremap_cli.errors import NetworkError, UsageError
-from featuremap_cli.networks.application_table import APPLICATIONS
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.networks.catalogue import APPLICATION, load_network
+from featuremap_cli.networks.catalogue import load_network
 from featuremap_cli.networks.first_layers import first_layers
 from featuremap_cli.networks.input import PREPROCESSING, preprocessing_name
 from featuremap_cli.networks.preprocessing_guess import Guess
+from featuremap_cli.sources.network_names import APPLICATION, APPLICATIONS
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import FilterBank, Preparation

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from featuremap_cli.errors import NetworkError, UsageError
 from featuremap_cli.networks.application_table import require_application
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.networks.catalogue import APPLICATION
 from featuremap_cli.networks.file_check import require_saved_model
 from featuremap_cli.sources.checkpoints import no_such_convolution, read_bank
 from featuremap_cli.sources.convolution_weights import KERNEL_NAMES, bank_paths, filter_bank, weights_fit
+from featuremap_cli.sources.network_names import APPLICATION
 
 if TYPE_CHECKING:
     from featuremap_cli.arrays import FilterBank

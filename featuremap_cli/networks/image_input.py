@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from featuremap_cli.errors import NetworkError
 from featuremap_cli.networks.layer_entry import Size
 
+Pixels = tuple[int, int]
+"""A (width, height)."""
+
+FREE_SIZE: Pixels = (224, 224)
+"""What most networks that take any size were trained at."""
+
 
 @dataclass(frozen=True)
 class NetworkInput:
@@ -100,6 +106,27 @@ def about_other_inputs(inputs: Sequence[NetworkInput], image: ImageInput, networ
 def takes_size(image: ImageInput, size: tuple[int, int]) -> bool:
     """Whether an input takes images of this (width, height)."""
     return image.width in (None, size[0]) and image.height in (None, size[1])
+
+
+def wanted_size(image: ImageInput, input_size: Pixels | None, free_size: Pixels | None) -> Pixels | None:
+    """The (width, height) to run a network at, in pixels; None for its own, or each image's.
+
+    Args:
+        image: the network's input.
+        input_size: what was asked for, whatever the network takes.
+        free_size: what to run at where nothing was asked for and the network takes any size.
+    """
+    if input_size is not None or free_size is None or None not in (image.width, image.height):
+        return input_size
+    return image.width or free_size[0], image.height or free_size[1]
+
+
+def about_free_size(network: str, size: Pixels) -> str:
+    """A line that says at which size a network that takes any is run."""
+    return (
+        f"{network} takes images of any size, and is taken at {size[0]} x {size[1]} pixels; "
+        "--input-size W,H takes it at another"
+    )
 
 
 def shown_shape(shape: Sequence[Size]) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from featuremap_cli.networks.application_table import APPLICATIONS, application_named_like
+from featuremap_cli.networks.application_table import application_named_like
 from featuremap_cli.networks.builtin import BUILTIN
 from featuremap_cli.networks.input import PREPROCESSING, preprocessing_name
+from featuremap_cli.sources.network_names import APPLICATIONS
 
 _UNIT = "unit", "pixels in [0, 1]"
 

@@ -23,11 +23,10 @@ from featuremap_cli.errors import NotationError
 from featuremap_cli.sources.filter_files import SUFFIXES, read_filter_file
 from featuremap_cli.sources.kernel_text import is_imagemagick, parse_kernel, split_name
 from featuremap_cli.sources.kernels import PRESETS, bank_of, nearest_names, preset_bank
-
-NETWORK_NAMES = ("alexnet", "squeezenet")  # sources may not import networks, which knows more of them
+from featuremap_cli.sources.network_names import APPLICATION, BUILTIN_NAMES, nearest_applications
 
 _NETWORK = re.compile(
-    rf"(?P<model>{'|'.join(NETWORK_NAMES)}|keras:[^:\s;]*|.+?\.(?:keras|h5|hdf5|onnx))(?::(?P<layer>.*))?",
+    rf"(?P<model>{'|'.join(BUILTIN_NAMES)}|keras:[^:\s;]*|.+?\.(?:keras|h5|hdf5|onnx))(?::(?P<layer>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER_BEGINS = re.compile(r"[-+\N{MINUS SIGN}]?(?:\.?[0-9]|(?:nan|inf|infinity)\b)|[^;\n]*[;\n]", re.IGNORECASE)
@@ -123,7 +122,7 @@ def _layer_reference(spec: str, start: int, body: str) -> LayerReference | None:
         model = "keras:NAME" if model.lower() == "keras:" else model
         advice = f"expected a layer, as in `{model}:LAYER`; `featuremap layers {model}` lists them"
         raise NotationError(spec, start + len(body), 0, f"`{body}` is {kind}: {advice}")
-    known = model.lower() if model.lower() in NETWORK_NAMES else model
+    known = model.lower() if model.lower() in BUILTIN_NAMES else model
     return LayerReference(known, (layer or "").strip(), spec)
 
 
@@ -150,10 +149,28 @@ def _unknown(spec: str, start: int, body: str) -> NotationError:
     if _is_file(body):
         problem = f"`{body}` is a file: expected one that ends in {', '.join(SUFFIXES)}"
         return NotationError(spec, start, len(body), problem)
-    near = " or ".join(f"`{one}`" for one in nearest_names(word, [*PRESETS, *NETWORK_NAMES]))
+    network, layer = _network_meant(word), body[len(word) + 1 :].strip() or "LAYER"
+    if network is not None:
+        advice = f"did you mean `{network}:{layer}`? `featuremap layers {network}` lists its layers"
+        return NotationError(spec, start, len(word), f"`{word}` is no preset, file or network: {advice}")
+    near = " or ".join(f"`{one}`" for one in nearest_names(word, [*PRESETS, *BUILTIN_NAMES]))
     advice = f"did you mean {near}?" if near else f"expected {_FORMS};"
     problem = f"`{word}` is no preset, file or network: {advice} `featuremap kernels` lists the presets"
     return NotationError(spec, start, len(word), problem)
+
+
+def _network_meant(word: str) -> str | None:
+    """The network of keras.applications that a word means: `keras:ResNet50` of `resnet50`.
+
+    A name that is one but for its capitals, dashes and the prefix is meant; one that is merely alike only where no
+    preset, and no network of ours, is as much alike. None where none is.
+    """
+    near = nearest_applications(word, cutoff=0.6)
+    plain = re.sub("[-_]", "", word.lower())
+    ours = [*PRESETS, *BUILTIN_NAMES]
+    if not near or (near[0].lower() != plain and nearest_names(word, [*ours, near[0].lower()])[0] in ours):
+        return None
+    return f"{APPLICATION}{near[0]}"
 
 
 def _is_filter_file(path: str) -> bool:

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.sources.notation import NETWORK_NAMES
+from featuremap_cli.sources.network_names import BUILTIN_NAMES
 
 
 def test_alexnet_gives_64_color_tiles_of_its_own_weights(featuremap) -> None:
@@ -97,7 +97,7 @@ def test_kernels_of_one_spec(featuremap) -> None:
 
 def test_networks_name_license_size_input_and_preprocessing(featuremap) -> None:
     listed = {one["name"]: one for one in json.loads(featuremap("networks", "--json").out)}
-    assert set(listed) == set(NETWORK_NAMES) == set(BUILTIN)
+    assert set(listed) == set(BUILTIN_NAMES) == set(BUILTIN)
     assert listed["alexnet"]["license"] == "BSD-3-Clause"
     assert listed["alexnet"]["parameters"] == 2_469_696
     assert listed["squeezenet"]["parameters"] == 1_235_496

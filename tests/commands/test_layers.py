@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from featuremap_cli.networks.startup import keras
@@ -89,15 +91,46 @@ def test_built_in_networks(featuremap: Run) -> None:
     assert said["input_shape"] == [227, 227, 3]
 
 
-def test_a_network_of_free_size_asks_for_one(featuremap: Run, tmp_path: Path) -> None:
+def test_a_network_of_free_size_is_taken_at_224_and_says_so(featuremap: Run, tmp_path: Path) -> None:
     free = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3, name="conv")])
     free.save(tmp_path / "free.keras")
-    ran = featuremap("layers", "free.keras")
-    assert ran.code == 2
-    assert "--input-size" in ran.err
-    said = json.loads(featuremap("layers", "free.keras", "--input-size", "40,30", "--json").out)
-    assert said["layers"][0]["output_shape"] == [28, 38, 2]
-    assert featuremap("layers", "free.keras", "--show", "sample:china").code == 0
+    ran = featuremap("layers", "free.keras", "--json")
+    assert json.loads(ran.out)["layers"][0]["output_shape"] == [222, 222, 2]
+    assert json.loads(ran.out)["totals"]["macs"] == 222 * 222 * 2 * 27
+    line = "free.keras takes images of any size, and is taken at 224 x 224 pixels"
+    assert line in ran.err
+    ran = featuremap("layers", "free.keras", "--input-size", "40,30", "--json")
+    assert json.loads(ran.out)["layers"][0]["output_shape"] == [28, 38, 2]
+    assert line not in ran.err
+    ran = featuremap("layers", "free.keras", "--show", "sample:china")
+    assert (ran.code, line in ran.err) == (0, False)
+
+
+@pytest.mark.parametrize("kind", ["half free", "not known", "SavedModel", "ONNX"])
+def test_every_kind_of_network_of_free_size(featuremap: Run, tmp_path: Path, kind: str) -> None:
+    """One side free, run by TensorFlow, and the files of others: a 3 x 3 window leaves two pixels less."""
+    size = (30, None) if kind == "half free" else (None, None)
+    more = [keras.layers.UnitNormalization()] if kind == "not known" else []
+    free = keras.Sequential([keras.Input((*size, 3)), *more, keras.layers.Conv2D(2, 3, name="conv")])
+    path = tmp_path / {"SavedModel": "saved", "ONNX": "free.onnx"}.get(kind, "free.keras")
+    if kind == "SavedModel":
+        free.export(path, verbose=False)
+    elif kind == "ONNX":
+        node = helper.make_node("Conv", ["image", "w"], ["out"], name="conv")
+        ends = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, (None, channels, None, None))
+            for name, channels in (("image", 3), ("out", 2))
+        ]
+        weights = numpy_helper.from_array(np.ones((2, 3, 3, 3), np.float32), "w")
+        graph = helper.make_graph([node], "net", ends[:1], ends[1:], [weights])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    else:
+        free.save(path)
+    ran = featuremap("layers", path, "--json")
+    height = 28 if kind == "half free" else 222
+    shape = None if kind == "SavedModel" else [height, 222, 2]  # a graph's layers do not say it
+    assert next(row["output_shape"] for row in json.loads(ran.out)["layers"] if row["path"] == "conv") == shape
+    assert f"taken at 224 x {height + 2} pixels" in ran.err
 
 
 def test_fields_are_framed_on_the_image(featuremap: Run, model: Path, tmp_path: Path) -> None:

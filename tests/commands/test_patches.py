@@ -234,14 +234,20 @@ def test_what_cannot_be_done_is_said(featuremap, center: str, words: list[str], 
     assert not Path("out").exists()
 
 
-def test_a_network_of_free_size_has_to_be_given_one(featuremap, tmp_path: Path) -> None:
+def test_a_network_of_free_size_is_taken_at_224_and_says_so(featuremap, tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(2, 3, activation="relu", name="conv")])
     model.save(tmp_path / "free.keras")
-    ran = featuremap("patches", "sample:china", "-m", "free.keras", "-o", "out")
-    assert ran.code == 2
-    assert "--input-size W,H" in ran.err
-    ran = featuremap("patches", "sample:china", "-m", "free.keras", "--input-size", "64,48", "-o", "out")
+    words = ("patches", "sample:china", "-m", "free.keras", "-o", "out", "--json")
+    ran = featuremap(*words)
     assert ran.code == 0, ran.err
+    said = "free.keras takes images of any size, and is taken at 224 x 224 pixels; --input-size W,H takes it at another"
+    assert ran.err.count(said) == 1
+    # China.jpg is 427 pixels high: 3 of 224 are 5.7 of them, where 3 of its own would be 3.
+    left, top, right, bottom = json.loads(ran.out.splitlines()[0])["box"]
+    assert {right - left, bottom - top} <= {6, 7}
+    assert said not in featuremap(*words, "--quiet").err
+    ran = featuremap(*words, "--input-size", "64,48")
+    assert (ran.code, "any size" in ran.err) == (0, False), ran.err
 
 
 def test_no_image_at_all(featuremap, center: str) -> None:

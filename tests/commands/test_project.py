@@ -11,6 +11,7 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from featuremap_cli.networks.runtime_recorder import RuntimeRecorder
 from featuremap_cli.sources.locations import sample_path
 
 
@@ -144,6 +145,28 @@ def test_an_image_of_any_size(featuremap, tmp_path: Path) -> None:
     ran = featuremap("project", "gray.png", "-m", "free.keras", "-l", "conv", "--filter", "top:1", "-o", "out")
     assert ran.code == 0, ran.err
     assert len(ran.files) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["project", "-l", "conv5", "--filter", "999"], "--filter 999: conv5 has 256 filters, 0 to 255"),
+        (["project", "-l", "conv5", "--filter", "0", "--at", "13,0"], "--at 13,0: the maps of conv5 have 13 rows"),
+        (["anatomy", "-l", "conv5", "--filter", "256"], "--filter 256: expected 0 to 255"),
+        (["patches", "-l", "conv5", "--filters", "256"], "--filters 256: conv5 has 256 filters, 0 to 255"),
+        (["activations", "-l", "conv5", "--select", "256"], "--select 256: conv5 has 256 filters, 0 to 255"),
+    ],
+)
+def test_what_a_layer_does_not_have_is_said_before_the_network_runs(
+    featuremap, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    def run(*_: object, **__: object) -> None:
+        raise AssertionError("the network runs")
+
+    monkeypatch.setattr(RuntimeRecorder, "record", run)
+    monkeypatch.setattr(RuntimeRecorder, "record_with_input", run)
+    ran = featuremap(words[0], "sample:china", "-m", "alexnet", *words[1:])
+    assert (ran.code, message in ran.err) == (2, True), ran.err
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,10 @@ from keras import layers
 
 from featuremap_cli.arrays import Image
 from featuremap_cli.errors import NetworkError, UsageError
-from featuremap_cli.networks.application_table import APPLICATIONS, application_named_like
+from featuremap_cli.networks.application_table import application_named_like
 from featuremap_cli.networks.applications import application_names, application_preprocessing, build_application
 from featuremap_cli.networks.catalogue import load_in_tensorflow, load_network
+from featuremap_cli.sources.network_names import APPLICATIONS
 
 # What Keras 3.15 does to save a model under NumPy 2.4; saving is the tests' doing, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from featuremap_cli.networks.builtin import BuiltinNetwork
 from featuremap_cli.networks.configuration.graph import whole_graph
 from featuremap_cli.networks.configuration.saved_weights import BuiltinWeights, FileWeights, ModelWeights
 from featuremap_cli.networks.configuration.settings import ImpossibleSettingError, UnknownLayerError
-from featuremap_cli.networks.image_input import ImageInput, NetworkInput, find_image_input
+from featuremap_cli.networks.image_input import ImageInput, NetworkInput, Pixels, about_free_size, find_image_input
 from featuremap_cli.networks.input import preprocessing_name
 from featuremap_cli.networks.layered_graph import LayeredGraph
 from featuremap_cli.networks.network import Network
@@ -41,12 +42,13 @@ def load_known_builtin(network: BuiltinNetwork, input_size: tuple[int, int] | No
     return Network(network.name, image, preprocessing_name(network.preprocessing), (), recorder)
 
 
-def load_known_file(path: Path, input_size: tuple[int, int] | None = None) -> Network | None:
+def load_known_file(path: Path, input_size: Pixels | None = None, free_size: Pixels | None = None) -> Network | None:
     """A network from a `.keras` or HDF5 file that is sound (`file_check.require_sound_file`).
 
     Args:
         path: the file.
         input_size: (width, height) to run at, in pixels; None for its own size, or each image's.
+        free_size: the same for a network that takes any size, where no `input_size` is given.
 
     Returns:
         None where it has a layer that is not known, weights that are not found, or does not run at that size.
@@ -60,7 +62,7 @@ def load_known_file(path: Path, input_size: tuple[int, int] | None = None) -> Ne
     if not isinstance(configuration, dict):
         return None
     try:
-        graph = whole_graph(configuration, input_size)
+        graph, notices = _sized_graph(configuration, path.name, input_size, free_size)
         weights.require(graph.layers)
     except ImpossibleSettingError as error:
         raise NetworkError(f"{path.name} is damaged, or was changed by hand: its layer {error}") from error
@@ -69,11 +71,15 @@ def load_known_file(path: Path, input_size: tuple[int, int] | None = None) -> Ne
         return None
     image, recorder = _input_and_recorder(graph, path.name, weights)
     guessed = guess(_names(graph), _scales_inside(graph, weights), path.name, image.channels)
-    return Network.guessed(path.name, image, guessed, (), recorder)
+    return Network.guessed(path.name, image, guessed, notices, recorder)
 
 
 def load_known_model(
-    model: Any, name: str, input_size: tuple[int, int] | None, preprocessing: str | None
+    model: Any,
+    name: str,
+    input_size: Pixels | None,
+    preprocessing: str | None,
+    free_size: Pixels | None = None,
 ) -> Network | None:
     """A network from a Keras model in memory.
 
@@ -82,12 +88,13 @@ def load_known_model(
         name: what messages call it.
         input_size: (width, height) to run at, in pixels; None for its own size, or each image's.
         preprocessing: a name of `input.PREPROCESSING`; None to guess it, and say the guess.
+        free_size: the size for a network that takes any, where no `input_size` is given.
 
     Returns:
         None where it has a layer that is not known, or does not run at that size.
     """
     try:
-        graph = whole_graph(json.loads(model.to_json()), input_size)
+        graph, notices = _sized_graph(json.loads(model.to_json()), name, input_size, free_size)
     # Code of somebody's own writes its configuration, and what comes out is not ours to judge.
     except (UnknownLayerError, KeyError, TypeError, ValueError, AttributeError, IndexError, NotImplementedError):
         return None
@@ -96,9 +103,25 @@ def load_known_model(
         return None
     image, recorder = _input_and_recorder(graph, name, weights)
     if preprocessing is not None:
-        return Network(name, image, preprocessing, (), recorder)
+        return Network(name, image, preprocessing, notices, recorder)
     guessed = guess(_names(graph), _scales_inside(graph, weights), name, image.channels)
-    return Network.guessed(name, image, guessed, (), recorder)
+    return Network.guessed(name, image, guessed, notices, recorder)
+
+
+def _sized_graph(
+    configuration: Mapping[str, Any], name: str, input_size: Pixels | None, free_size: Pixels | None
+) -> tuple[LayeredGraph, tuple[str, ...]]:
+    """A network's graph at the size that it is to run at, and what there is to say about that size.
+
+    Raises:
+        UnknownLayerError: as `whole_graph`.
+    """
+    graph = whole_graph(configuration, input_size)
+    height, width, _ = graph.image
+    if input_size is not None or free_size is None or None not in (height, width):
+        return graph, ()
+    size = (width or free_size[0], height or free_size[1])
+    return whole_graph(configuration, size), (about_free_size(name, size),)
 
 
 def _input_and_recorder(graph: LayeredGraph, name: str, weights: Weights) -> tuple[ImageInput, RuntimeRecorder]:

@@ -15,9 +15,12 @@ from featuremap_cli.graph.runtime import GraphError, value_types
 from featuremap_cli.networks.image_input import (
     ImageInput,
     NetworkInput,
+    Pixels,
+    about_free_size,
     about_other_inputs,
     find_image_input,
     takes_size,
+    wanted_size,
 )
 from featuremap_cli.networks.layered_graph import Layer, LayeredGraph, Shape
 from featuremap_cli.networks.network import Network
@@ -28,12 +31,13 @@ from featuremap_cli.networks.preprocessing_guess import guess_unsaid
 from featuremap_cli.networks.runtime_recorder import RuntimeRecorder
 
 
-def load_onnx_file(path: Path, input_size: tuple[int, int] | None = None) -> Network:
+def load_onnx_file(path: Path, input_size: Pixels | None = None, free_size: Pixels | None = None) -> Network:
     """A network from an ONNX file.
 
     Args:
         path: the file; large weights may lie in others beside it.
         input_size: (width, height) to run at, in pixels; None for its own size, or each image's.
+        free_size: the same for a network that takes any size, where no `input_size` is given.
 
     Raises:
         NetworkError: the file cannot be used, takes no image, or not of that size.
@@ -42,18 +46,21 @@ def load_onnx_file(path: Path, input_size: tuple[int, int] | None = None) -> Net
     graph = read_graph(open_model(path), name)
     inputs = [NetworkInput(one, kind.shape, kind.dtype) for one, kind in graph.inputs.items()]
     image = find_image_input(inputs, name, channels_first=_keeps_channels_first(graph))
-    if input_size is not None:
-        if not takes_size(image, input_size):
-            raise NetworkError(
-                f"{name} takes images of {image.width} x {image.height} pixels, which is written into the file: leave "
-                "--input-size out, or export the network for another size"
-            )
-        image = replace(image, width=input_size[0], height=input_size[1])
+    if input_size is not None and not takes_size(image, input_size):
+        raise NetworkError(
+            f"{name} takes images of {image.width} x {image.height} pixels, which is written into the file: leave "
+            "--input-size out, or export the network for another size"
+        )
+    size = wanted_size(image, input_size, free_size)
+    image = image if size is None else replace(image, width=size[0], height=size[1])
+    notices = about_other_inputs(inputs, image, name)
+    if size is not None and size != input_size:
+        notices = (about_free_size(name, size), *notices)
     layered, arrays = _layered(graph, image, name)
     scales = _scales_inside(graph, image)
     guessed = guess_unsaid([graph.name, path.stem], graph.producer, scales, name, image.channels)
     recorder = RuntimeRecorder(layered, image, OnnxWeights(arrays), name)
-    return Network.guessed(name, image, guessed, about_other_inputs(inputs, image, name), recorder)
+    return Network.guessed(name, image, guessed, notices, recorder)
 
 
 class OnnxWeights:
