@@ -87,14 +87,17 @@ class Excitation:
     Args:
         filters: indices of the filters that are watched.
         top: how many places are kept for each.
-        per_image: how many of them may be in one image at most; their fields never overlap.
+        per_image: how many of them may be in one image at most.
         fields: what the positions of the maps see.
+        overlap: the share of a field, 0 to 1, that two places of a filter in one image may have in common; of the
+            smaller field where they differ, and counted in pixels.
     """
 
-    def __init__(self, filters: Sequence[int], top: int, per_image: int, fields: Fields) -> None:
+    def __init__(self, filters: Sequence[int], top: int, per_image: int, fields: Fields, overlap: float = 0.0) -> None:
         self.filters, self.top = tuple(filters), top
         self._per_image = min(per_image, top)
-        self._overlaps = _overlaps(fields.rows), _overlaps(fields.columns)
+        self._common = _common(fields.rows), _common(fields.columns)
+        self._overlap = overlap
         self._found = _nothing(len(self.filters), top)
         self._unreal = np.zeros(len(self.filters), np.bool_)
 
@@ -153,7 +156,7 @@ class Excitation:
         self._found = self._found.beside(more).best(self.top)
 
     def _in_image(self, image: int, maps: Float32) -> Found:
-        """The best places in one image: always the strongest whose field is clear of those before it."""
+        """The best places in one image: always the strongest whose field is clear enough of those before it."""
         filters, _, width = maps.shape
         firing = np.where((maps > 0) & (maps < np.inf), maps, np.float32(-np.inf))
         found = _nothing(filters, self._per_image)
@@ -168,8 +171,9 @@ class Excitation:
             for array, numbers in ((found.images, image), (found.rows, rows), (found.columns, columns)):
                 array[:, place] = np.where(fires, numbers, -1)
             if place + 1 < self._per_image:
-                covered = self._overlaps[0][rows][:, :, np.newaxis] & self._overlaps[1][columns][:, np.newaxis, :]
-                firing[covered] = -np.inf
+                common = self._common[0][rows][:, :, np.newaxis] * self._common[1][columns][:, np.newaxis, :]
+                firing[common > self._overlap] = -np.inf
+                firing[every, rows, columns] = -np.inf
         return found
 
 
@@ -178,7 +182,10 @@ def _nothing(filters: int, places: int) -> Found:
     return Found(np.full(shape, -np.inf, np.float32), np.full(shape, -1), np.full(shape, -1), np.full(shape, -1))
 
 
-def _overlaps(intervals: Sequence[Interval]) -> NDArray[np.bool_]:
-    """Which of the intervals have a pixel in common, (intervals, intervals)."""
+def _common(intervals: Sequence[Interval]) -> NDArray[np.float64]:
+    """What each two of the intervals have in common, as a share of the shorter one: (intervals, intervals)."""
     first, last = np.array(intervals, np.int64).reshape(-1, 2).T
-    return (first[:, np.newaxis] <= last) & (first <= last[:, np.newaxis])
+    length = np.maximum(last - first + 1, 1)
+    common = np.minimum(last[:, np.newaxis], last) - np.maximum(first[:, np.newaxis], first) + 1
+    shares: NDArray[np.float64] = common.clip(0) / np.minimum(length[:, np.newaxis], length)
+    return shares

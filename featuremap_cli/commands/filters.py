@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from featuremap_cli.commands.console import give, tell
-from featuremap_cli.commands.options import BATCH, SheetOptions, Unsafe, Weights
+from featuremap_cli.commands.options import BATCH, FilterSheetOptions, Preprocess, Unsafe, Weights
 
 Specs = Annotated[
     list[str],
@@ -25,8 +25,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices.", rich_h
 
 def filters(
     specs: Specs,
-    drawing: SheetOptions,
+    drawing: FilterSheetOptions,
     weights: Weights = "imagenet",
+    preprocess: Preprocess = "auto",
     unsafe: Unsafe = False,
     out: Out = Path("featuremaps"),
     quiet: Quiet = False,
@@ -37,6 +38,7 @@ def filters(
 
     - `featuremap filters sobel-x sobel-y kirsch`
     - `featuremap filters alexnet:conv1`
+    - `featuremap filters alexnet:conv3 --channels 0:64 --select 0:8`
     - `featuremap filters "sharpen=0 -1 0; -1 5 -1; 0 -1 0" bank.npy -o filters`
     """
     from featuremap_cli.batch.outputs import OutputFolder, filters_files
@@ -47,9 +49,10 @@ def filters(
 
     plan = read_plan(drawing, with_image=False)
     folder = OutputFolder(str(out))
-    all_banks = [(spec, read_banks(spec, weights, unsafe, preprocess=None)) for spec in specs]
+    all_banks = [(spec, read_banks(spec, weights, unsafe, drawn_as=preprocess)) for spec in specs]
+    preprocess_words = [] if preprocess == "auto" else ["--preprocess", preprocess]
     for (spec, banks), sheet_file in zip(all_banks, filters_files(specs), strict=True):
-        command = shlex.join(["featuremap", "filters", spec, *option_words(drawing)])
+        command = shlex.join(["featuremap", "filters", spec, *preprocess_words, *option_words(drawing)])
         files = write_filters(banks, f"Filters · {layer_name(banks)}", plan, command, sheet_file, folder)
         for written in files.written:
             give(folder.path(written.relative))

@@ -140,6 +140,21 @@ class DrawingOptions(SheetOptions):
     ] = False
 
 
+@dataclass(frozen=True)
+class FilterSheetOptions(SheetOptions):
+    """The same for filters."""
+
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="0,5,10:20",
+            help="Which input channels to draw, by index, each in gray.",
+            show_default="color of three; the first 16 of others",
+            rich_help_panel=DRAWING,
+        ),
+    ] = None
+
+
 PIXELS = 178_956_970
 """`sources.pixel_values.PIXEL_LIMIT`, which a test holds, without NumPy."""
 

@@ -42,10 +42,19 @@ class PatchOptions:
     top: Annotated[int, typer.Option(min=1, metavar="K", help="Places for each filter.", rich_help_panel=NETWORK)] = 9
     per_image: Annotated[
         int,
-        typer.Option(
-            min=1, metavar="N", help="How many of them in one image; they never overlap.", rich_help_panel=NETWORK
-        ),
+        typer.Option(min=1, metavar="N", help="How many of them in one image.", rich_help_panel=NETWORK),
     ] = 1
+    overlap: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="How much of their fields these may have in common, 0 to 1.",
+            show_default="0, or 0.5 where a field is larger than a third of the image",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
     method: Annotated[
         Literal["deconvnet", "guided", "gradient"],
         typer.Option(help="How activations are projected back.", rich_help_panel=NETWORK),
@@ -96,6 +105,7 @@ def patches(
         limit=limit,
         top=wanted.top,
         per_image=wanted.per_image,
+        overlap=wanted.overlap,
         batch_size=len(first),
         compiled=len(first) > 1,
         pixel_limit=read_pixel_limit(batch.max_pixels),

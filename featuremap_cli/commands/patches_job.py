@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from featuremap_cli.networks.network import Network
 
 _SPARE_SOURCES = 4096
+# Fields of more than this share of the image's side may overlap where nobody says, by half.
+_LARGE_FIELD, _OVERLAP_OF_LARGE = 1 / 3, 0.5
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class PatchesJob:
         limit: how many filters of a layer at most; None for all.
         top: places for each filter.
         per_image: how many of them in one image.
+        overlap: the share of a field, 0 to 1, that two of them may have in common; None: by the size of the fields.
         batch_size: how many images run together.
         compiled: cut the network down to what is needed and keep that; pays from the second image on.
         pixel_limit: the most pixels of an image.
@@ -43,6 +46,7 @@ class PatchesJob:
     limit: int | None
     top: int
     per_image: int
+    overlap: float | None
     batch_size: int
     compiled: bool
     pixel_limit: int = PIXELS
@@ -85,8 +89,16 @@ class PatchesJob:
         rows, columns, count = (int(size or 0) for size in shape)
         chosen = read_filters(self.filters, count, entry.path)
         seen = layer_field(network, entry, picture)
-        excitation = Excitation(chosen[: self.limit], self.top, self.per_image, seen.fields((rows, columns)))
-        return LayerWatch(entry, count, len(chosen), seen, excitation)
+        overlap = _usual_overlap(seen) if self.overlap is None else self.overlap
+        fields = seen.fields((rows, columns))
+        excitation = Excitation(chosen[: self.limit], self.top, self.per_image, fields, overlap)
+        return LayerWatch(entry, count, len(chosen), seen, overlap, excitation)
+
+
+def _usual_overlap(seen: LayerField) -> float:
+    """Return how much fields may have in common: of large ones hardly two would be clear of each other."""
+    share = max(field / side for field, side in zip(seen.size, seen.picture, strict=True))
+    return _OVERLAP_OF_LARGE if share > _LARGE_FIELD else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +110,7 @@ class LayerWatch:
         count: how many filters it has.
         chosen: how many were asked for, before the limit.
         field: what its positions see.
+        overlap: the share of a field that two places of a filter in one image may have in common.
         excitation: where its filters fired most so far.
     """
 
@@ -105,6 +118,7 @@ class LayerWatch:
     count: int
     chosen: int
     field: LayerField
+    overlap: float
     excitation: Excitation
 
 

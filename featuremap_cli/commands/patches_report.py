@@ -202,8 +202,15 @@ class LayerPatches:
         if top == 1:
             return "the place where each fires most"
         if any(len(places) < top for places in self.watch.excitation.responses()):
-            return f"up to {top} places where each fires most that do not overlap"
-        return f"the {top} places where each fires most"
+            return f"up to {top} places where each fires most{self._overlap_words()}"
+        return f"the {top} places where each fires most{self._overlap_words()}"
+
+    def _overlap_words(self) -> str:
+        if min(self.session.job.per_image, top := self.watch.excitation.top) == 1:
+            return ", one an image" if top > 1 else ""
+        if self.watch.overlap == 0:
+            return " that do not overlap"
+        return f", overlapping by at most {self.watch.overlap:.0%}"
 
     def _unreal(self) -> str:
         from featuremap_cli.drawing.patches import unreal_words

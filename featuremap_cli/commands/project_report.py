@@ -29,7 +29,7 @@ class Activation:
 
     Attributes:
         filter: index of the filter.
-        row, column: the place in its map; None for the whole map.
+        row, column: the place in its map; None for the whole map, and for the greatest of a silent one.
         value: the activation there; the greatest of the map where it is projected as a whole.
     """
 
@@ -113,7 +113,8 @@ class ImageProjections:
         values = self.maps[index]
         known = np.where(np.isfinite(values), values, -np.inf)
         row, column = (int(place) for place in np.unravel_index(known.argmax(), values.shape))
-        if self.at == "all":
+        if self.at == "all" or (self.at == "max" and not values.any()):
+            # A silent filter fires nowhere: no place of its map is more than another.
             return Activation(index, None, None, float(values[row, column]))
         if isinstance(self.at, tuple):
             row, column = self.at

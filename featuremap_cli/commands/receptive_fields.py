@@ -38,11 +38,14 @@ class LayerField:
         return Window(top, left, top + self.size[0], left + self.size[1])
 
     def fields(self, size: tuple[int, int]) -> Fields:
-        """Return the same as intervals, for maps of this (height, width)."""
+        """Return what the positions of maps of this (height, width) see inside the picture, as intervals."""
         from featuremap_cli.analysis.excitation import Fields
 
         axes = [
-            tuple((first, first + self.size[axis] - 1) for first in (self._first(axis, at) for at in range(size[axis])))
+            tuple(
+                (max(first, 0), min(first + self.size[axis], self.picture[axis]) - 1)
+                for first in (self._first(axis, at) for at in range(size[axis]))
+            )
             for axis in (0, 1)
         ]
         return Fields(axes[0], axes[1])

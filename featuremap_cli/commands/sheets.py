@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from featuremap_cli import __version__
 from featuremap_cli.batch.outputs import OutputFolder, Written, arrays_file, tile_file
-from featuremap_cli.commands.options import DrawingOptions, SheetOptions
+from featuremap_cli.commands.options import DrawingOptions, FilterSheetOptions, SheetOptions
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def read_plan(options: SheetOptions, with_image: bool) -> SheetPlan:
             "leave one out"
         )
     colormap(options.cmap, 2)  # an unknown name is refused before any work is done
+    channels = options.channels if isinstance(options, FilterSheetOptions) else None
     style = SheetStyle(
         scale=parse_scale(options.scale),
         cmap=options.cmap,
@@ -68,6 +69,7 @@ def read_plan(options: SheetOptions, with_image: bool) -> SheetPlan:
         columns=options.columns,
         tile=parse_tile(options.tile),
         labels=options.labels,
+        channels=parse_select(channels, "--channels") if channels else None,
     )
     return SheetPlan(
         style=style,

@@ -31,7 +31,9 @@ def choose(facts: Sequence[MapFacts], layer: str, style: SheetStyle) -> tuple[in
     return tuple(chosen[: style.limit])
 
 
-def picked(select: tuple[Pick, ...] | None, count: int, layer: str) -> list[int]:
+def picked(
+    select: tuple[Pick, ...] | None, count: int, layer: str, option: str = "--select", what: str = "filters"
+) -> list[int]:
     """Return the indices that `select` picks out of `count`, each once, in the order written.
 
     Raises:
@@ -46,9 +48,9 @@ def picked(select: tuple[Pick, ...] | None, count: int, layer: str) -> list[int]
         elif -count <= pick < count:
             chosen.append(pick % count)
         else:
-            raise UsageError(f"--select {pick}: {layer} has {count} filters, 0 to {count - 1}; choose among these")
+            raise UsageError(f"{option} {pick}: {layer} has {count} {what}, 0 to {count - 1}; choose among these")
     if not chosen:
-        raise UsageError(f"--select picks none of the {count} filters of {layer}; choose among 0 to {count - 1}")
+        raise UsageError(f"{option} picks none of the {count} {what} of {layer}; choose among 0 to {count - 1}")
     return list(dict.fromkeys(chosen))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,7 @@ class FilterTile:
         shape: (filter_height, filter_width, input_channels) of the filter itself, also where a summary is drawn.
         summary: what of its input channels is drawn, or None for the weights themselves.
         cells: the weights as texts, (filter_height, filter_width), where they are written into the tile.
+        channels: the input channels that are drawn, in order: of color, red first.
     """
 
     index: int
@@ -55,6 +57,7 @@ class FilterTile:
     shape: tuple[int, int, int]
     summary: str | None
     cells: Cells | None
+    channels: tuple[int, ...] = ()
 
     @property
     def extent(self) -> Extent:
@@ -65,8 +68,8 @@ class FilterTile:
     def panels(self) -> list[Float32]:
         """What is drawn side by side: float32 (height, width, 3) in color, otherwise (height, width)."""
         if self.kind == "color":
-            return [self.weights]
-        return [self.weights[..., channel] for channel in range(min(MOST_CHANNELS, self.weights.shape[2]))]
+            return [self.weights[..., self.channels]]
+        return [self.weights[..., channel] for channel in self.channels]
 
     @property
     def own_limits(self) -> tuple[float, float]:
@@ -80,8 +83,14 @@ class FilterTile:
     def size(self, factor: int) -> tuple[int, int]:
         """Return the (height, width) in pixels at which each weight is `factor` x `factor` pixels."""
         height, width = self.weights.shape[:2]
+        down, across = self.panel_grid
+        return down * height * factor + (down - 1) * PANEL_GAP, across * width * factor + (across - 1) * PANEL_GAP
+
+    @property
+    def panel_grid(self) -> tuple[int, int]:
+        """How many panels stand below each other and in a row: 16 in a row at the most."""
         count = len(self.panels)
-        return height * factor, count * width * factor + (count - 1) * PANEL_GAP
+        return -(-count // MOST_CHANNELS), min(count, MOST_CHANNELS)
 
     @property
     def stretches(self) -> bool:
@@ -97,12 +106,17 @@ class FilterTile:
     def factor(self, box: tuple[int, int]) -> int:
         """Return the whole factor by which the weights fit into `box` (height, width); 0 where they do not."""
         height, width, _ = map(int, self.weights.shape)
-        count = len(self.panels)
-        return max(0, min(box[0] // height, (box[1] - (count - 1) * PANEL_GAP) // (count * width)))
+        down, across = self.panel_grid
+        room = box[0] - (down - 1) * PANEL_GAP, box[1] - (across - 1) * PANEL_GAP
+        return max(0, min(room[0] // (down * height), room[1] // (across * width)))
 
 
 def filter_tiles(
-    bank: FilterBank, first: int, shape: tuple[int, int, int], summary: str | None = None
+    bank: FilterBank,
+    first: int,
+    shape: tuple[int, int, int],
+    summary: str | None = None,
+    channels: Sequence[int] | None = None,
 ) -> list[FilterTile]:
     """Return the filters of a bank as tiles.
 
@@ -111,10 +125,15 @@ def filter_tiles(
         first: the index of the first one on the sheet.
         shape: (filter_height, filter_width, input_channels) of the filters themselves.
         summary: what of their input channels `bank` holds, or None.
+        channels: the input channels to draw, side by side; None for color, gray, or the first 16.
     """
     kind: Literal["color", "gray", "strip"] = "strip"
-    if bank.input_channels in (1, 3):
+    if channels is None and bank.input_channels in (1, 3):
         kind = "gray" if bank.input_channels == 1 else "color"
+    if channels is None:
+        channels = range(min(MOST_CHANNELS, bank.input_channels))
+        if kind == "color" and bank.prepares is not None and bank.prepares.order == "bgr":
+            channels = channels[::-1]
     return [
         FilterTile(
             index=first + position,
@@ -125,6 +144,7 @@ def filter_tiles(
             shape=shape,
             summary=summary,
             cells=_cells(bank, position),
+            channels=tuple(channels),
         )
         for position in range(bank.filters)
     ]
@@ -166,12 +186,15 @@ def draw_filter(canvas: Canvas, tile: FilterTile, box: Box, limits: tuple[float,
     height, width = tile.size(factor) if factor else (box.height, box.width)
     left, top = box.left, box.top + box.height - height
     panels = tile.panels
-    step = (width + PANEL_GAP) // len(panels)
+    down, across = tile.panel_grid
+    steps = (height + PANEL_GAP) // down, (width + PANEL_GAP) // across
     for position, weights in enumerate(panels):
         picture = _picture(weights, limits, cmap, flat=tile.extent.silent)
-        picture = enlarge(picture, factor) if factor else _reduced(picture, height, step - PANEL_GAP)
-        canvas.frame(left + position * step, top, picture.shape[1], picture.shape[0], line)
-        canvas.paste(picture, left + position * step, top)
+        picture = enlarge(picture, factor) if factor else _reduced(picture, steps[0] - PANEL_GAP, steps[1] - PANEL_GAP)
+        row, column = divmod(position, across)
+        x, y = left + column * steps[1], top + row * steps[0]
+        canvas.frame(x, y, picture.shape[1], picture.shape[0], line)
+        canvas.paste(picture, x, y)
     if tile.cells is not None and factor and not tile.extent.silent:
         _draw_numbers(canvas, tile.cells, left, top, factor)
     return Box(left, top, width, height)

@@ -12,7 +12,7 @@ from featuremap_cli.analysis.map_facts import facts_of
 from featuremap_cli.arrays import FilterBank
 from featuremap_cli.convolution.engine import layer_name
 from featuremap_cli.drawing.canvas import color_canvas
-from featuremap_cli.drawing.choice import choose
+from featuremap_cli.drawing.choice import choose, picked
 from featuremap_cli.drawing.color_bar import ColorBar
 from featuremap_cli.drawing.columns import default_columns
 from featuremap_cli.drawing.extents import Extent
@@ -79,11 +79,13 @@ class FilterView:
             bias = f"bias {same_digits((tile.bias,))[0]}"
             name = f"{name}, {bias}" if name else bias
         extent = tile.extent
-        label = map_label(tile.index, name, extent, with_range=self.limits is None)
+        label = map_label(tile.index, name, extent)
         if tile.kind == "color" or extent.silent or extent.unreal:
             return label
-        if self.limits is not None or tile.cells is not None:
+        if tile.cells is not None:
             return Label(str(tile.index), name)
+        if self.limits is not None:
+            return label
         ranges = tuple(f"±{same_digits((tile.own_limits[1],), digits)[0]}" for digits in (3, 2))
         return Label(str(tile.index), name, (*ranges, ""))
 
@@ -116,7 +118,9 @@ class FilterView:
         if len(self.shown) < len(self.tiles):
             count = f"{len(self.shown)} of {len(self.tiles)} shown"
             lines.append(f"{self.source}: {count}; --limit all draws every filter")
-        lines += [f"{self.source}: {words}" for words in _channel_words(self.drawn)]
+        others = any(len(tile.channels) < tile.weights.shape[2] for tile in self.drawn if tile.kind == "strip")
+        remedy = "; --channels 16:32 draws others" if others and self.style.channels is None else ""
+        lines += [f"{self.source}: {words}{remedy}" for words in _channel_words(self.drawn)]
         return tuple(lines)
 
 
@@ -128,7 +132,8 @@ def draw_filters(
     Three input channels make a color tile for each filter, from its own minimum to its maximum (Krizhevsky et al.,
     "ImageNet classification with deep convolutional neural networks", 2012, figure 3). One makes a gray tile on a
     scale symmetric about zero, with the numbers in the cells of small kernels written by hand. Any other number makes
-    a strip of gray tiles, one for each of the first 16 input channels, on one symmetric scale. Filters are counted
+    a strip of gray tiles, one for each of the first 16 input channels or those that the style names, on one symmetric
+    scale. Filters are counted
     over all banks, as the maps they make are.
 
     Args:
@@ -186,11 +191,13 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle, summary: Summar
             f"--summary {summary}: expected filters of several input channels, got {layer_name(banks)} with one; "
             "leave --summary out"
         )
+    if summary is not None and style.channels is not None:
+        raise UsageError(f"--summary {summary} is of all input channels and --channels chooses some: leave out one")
     tiles: list[FilterTile] = []
     for bank in banks:
         drawn = bank if summary is None else _summarized(bank, summary)
         summarized = summary if drawn is not bank else None
-        tiles += filter_tiles(drawn, len(tiles), bank.weights.shape[:3], summarized)
+        tiles += filter_tiles(drawn, len(tiles), bank.weights.shape[:3], summarized, _chosen_channels(bank, style))
     source = layer_name(banks)
     if not tiles or any(tile.weights.size == 0 for tile in tiles):
         raise UsageError(f"{source or 'filters'}: expected at least one filter with weights, got none")
@@ -201,6 +208,12 @@ def view_filters(banks: Sequence[FilterBank], style: SheetStyle, summary: Summar
         extents: list[Extent] = [tile.extent for tile in tiles]
         limits = shared_limits(weights, extents, style.scale)
     return FilterView(tuple(tiles), style, shown, limits, source)
+
+
+def _chosen_channels(bank: FilterBank, style: SheetStyle) -> list[int] | None:
+    if style.channels is None:
+        return None
+    return picked(style.channels, bank.input_channels, bank.source or "the kernel", "--channels", "input channels")
 
 
 def _summarized(bank: FilterBank, summary: Summary) -> FilterBank:
@@ -254,9 +267,20 @@ def _channel_words(tiles: Sequence[FilterTile]) -> tuple[str, ...]:
         return (f"{summaries.pop()} of all input channels",)
     if most == 0:
         return ()
-    if most > MOST_CHANNELS:
-        return (f"first {MOST_CHANNELS} of {most} input channels, left to right",)
-    return (f"{most} input channels, left to right",)
+    shown = max((tile.channels for tile in tiles if tile.kind == "strip"), key=len)
+    order = "left to right" if len(shown) <= MOST_CHANNELS else "row by row"
+    if len(shown) == most:
+        return (f"{most} input channels, {order}",)
+    if shown == tuple(range(len(shown))):
+        return (f"first {len(shown)} of {most} input channels, {order}",)
+    return (f"input channels {_listed(shown)} of {most}, {order}",)
+
+
+def _listed(indices: Sequence[int]) -> str:
+    """Return indices in words: `16 to 31`, or `3, 5, 12` and how many more."""
+    if len(indices) > 2 and list(indices) == list(range(indices[0], indices[-1] + 1)):
+        return f"{indices[0]} to {indices[-1]}"
+    return ", ".join(map(str, indices[:8])) + (f" and {len(indices) - 8} more" if len(indices) > 8 else "")
 
 
 def _own_words(tiles: Sequence[FilterTile]) -> str:

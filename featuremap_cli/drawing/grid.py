@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 from featuremap_cli.drawing.columns import CROWDED, CROWDED_ROWS, SMALLEST_TILE, automatic_columns, default_columns
 from featuremap_cli.drawing.labels import Label, Lettering, lettering
 from featuremap_cli.drawing.page import AUTO_LIMIT, REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures, widest
 from featuremap_cli.drawing.style import Tile
 from featuremap_cli.drawing.text import line_height
+from featuremap_cli.drawing.tile_size import LARGEST_ENLARGED, LEAST_SIDE, fit_tile
 from featuremap_cli.errors import UsageError
 
-SMALL = 64
 # from here on Pillow takes a PNG for a decompression bomb and refuses to open it
 LARGEST_SHEET = 178_956_970
 
-_LARGEST_ENLARGED = 448
+_TILES_BESIDE_IMAGE = 2
 _SMALLEST_SCALE = 1e-4
 
 
@@ -32,7 +33,7 @@ class Order:
         heading: the lines above.
         labels: one a tile, or none at all.
         bar: the texts beside the color bar; none without a bar.
-        image_size: (height, width) of the input image where the sheet shows it.
+        image_size: (height, width) of the input image where the sheet shows it, in a corner of the grid.
         enlarge: whether what is smaller than 64 pixels is enlarged.
         heights: of what stands in each tile, in pixels, where rows are only as high as that; none for equal rows.
     """
@@ -66,8 +67,10 @@ class Grid:
     Attributes:
         measures: type sizes and gaps.
         columns: tiles in a row.
+        taken: (rows, columns) of the grid's upper left corner that the input image takes.
         tile: (height, width) of a tile.
-        factor: how many times each pixel is enlarged; 1 where it is not, or where the tile is smaller than the map.
+        factor: how many times each pixel is enlarged down and across; 1 where it is not, or where the tile is smaller
+            than the map.
         pitch: width from one tile to the next.
         left: of the first tile.
         rows: (top, height) of the tiles of each row.
@@ -78,8 +81,9 @@ class Grid:
 
     measures: Measures
     columns: int
+    taken: tuple[int, int]
     tile: tuple[int, int]
-    factor: int
+    factor: tuple[int, int]
     pitch: int
     left: int
     rows: tuple[tuple[int, int], ...]
@@ -91,14 +95,23 @@ class Grid:
 
     def box(self, position: int) -> Box:
         """Return where the tile at `position`, counted from 0 row by row, lies."""
-        row, column = divmod(position, self.columns)
+        row, column = self._cell(position)
         top, height = self.rows[row]
         return Box(self.left + column * self.pitch, top, self.tile[1], height)
+
+    def _cell(self, position: int) -> tuple[int, int]:
+        rows, columns = self.taken
+        beside = rows * (self.columns - columns)
+        if position < beside:
+            row, column = divmod(position, self.columns - columns)
+            return row, column + columns
+        row, column = divmod(position - beside, self.columns)
+        return row + rows, column
 
     @property
     def map_size(self) -> tuple[int, int]:
         """(height, width) of what is drawn in a tile, before it is enlarged."""
-        return self.tile[0] // self.factor, self.tile[1] // self.factor
+        return self.tile[0] // self.factor[0], self.tile[1] // self.factor[1]
 
     @property
     def label_width(self) -> int:
@@ -139,12 +152,49 @@ class _Planner:
     order: Order
     unit: float
 
-    @property
+    @cached_property
     def columns(self) -> int:
+        """Tiles in a row, those that the image takes counted."""
+        return self._cells[0]
+
+    @cached_property
+    def taken(self) -> tuple[int, int]:
+        """(rows, columns) that the image takes."""
+        return self._cells[1]
+
+    @cached_property
+    def _cells(self) -> tuple[int, tuple[int, int]]:
+        """How many columns there are, and what the image takes of the grid.
+
+        In one or two rows the image stands beside the tiles. In more it takes the place of some, since the rest of a
+        column below it would be empty.
+        """
         order = self.order
+        columns = self._columns_of(order.count)
+        if order.image_size is None:
+            return columns, (0, 0)
+        rows = min(_TILES_BESIDE_IMAGE, math.ceil(order.count / columns))
+        shapes = [width / height for height, width in (order.image_size, order.size)]
+        across = max(1, min(2 * _TILES_BESIDE_IMAGE, round(rows * shapes[0] / shapes[1])))
+        if order.count <= rows * columns:
+            return columns + across, (rows, across)
+        columns = self._columns_of(order.count + rows * across, order.count)
+        return (columns, (rows, across)) if columns > across else (columns + across, (rows, across))
+
+    def _columns_of(self, cells: int, most: int | None = None) -> int:
+        order, size = self.order, self.shape
         if order.columns is None and order.tile == "auto":
-            return automatic_columns(order.count, order.size, labeled=bool(order.labels))
-        return min(order.count, order.columns or default_columns(order.count, order.size))
+            return automatic_columns(cells, size, labeled=bool(order.labels))
+        return min(most or cells, order.columns or default_columns(cells, size))
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) that stands for a tile's proportions: lines are drawn thicker than they are."""
+        height, width = self.order.size
+        if not self.order.enlarge:
+            return height, width
+        thick = LEAST_SIDE / REFERENCE_WIDTH
+        return max(height, round(width * thick)), max(width, round(height * thick))
 
     @property
     def measures(self) -> Measures:
@@ -152,12 +202,8 @@ class _Planner:
 
     @property
     def rows(self) -> int:
-        return math.ceil(self.order.count / self.columns)
-
-    @property
-    def image_tiles(self) -> int:
-        """The height of the input image, in tiles: two, but no higher than the grid."""
-        return 0 if self.order.image_size is None else min(2, self.rows)
+        taken = self.taken[0] * self.taken[1]
+        return max(self.taken[0], math.ceil((self.order.count + taken) / self.columns))
 
     @property
     def bar_width(self) -> int:
@@ -175,8 +221,7 @@ class _Planner:
         gap = self.measures.gap
         strip = letters.height if letters else 0
         pitch = cell_width + gap
-        image = self.image_box(tile)
-        left = self.measures.margin + (image.width + 3 * gap if image else 0)
+        left = self.measures.margin
         right = left + self.columns * pitch - gap
         margin = self.measures.margin
         heading = self.order.heading.natural_width(self.measures, SMALLEST_WIDTH - 2 * margin)
@@ -185,14 +230,15 @@ class _Planner:
         rows = self.row_places(top, tile[0], strip + gap)
         bottom = sum(rows[-1]) + strip
         bar = self.bar_box(right, top, bottom - strip) if self.order.bar else None
+        image = self.image_box(rows, pitch)
         if image is not None:
-            image = replace(image, top=top)
             bottom = max(bottom, top + image.height + strip)
         if bar is not None:
             bottom = max(bottom, bar.top + bar.height)
         return Grid(
             measures=self.measures,
             columns=self.columns,
+            taken=self.taken,
             tile=tile,
             factor=factor,
             pitch=pitch,
@@ -207,78 +253,56 @@ class _Planner:
 
     def row_places(self, top: int, height: int, between: int) -> tuple[tuple[int, int], ...]:
         """Return the (top, height) of the tiles of each row, the first at `top`, with so many pixels between them."""
-        heights = self.order.heights or (height,) * self.order.count
+        heights = self.order.heights or (height,) * (self.rows * self.columns)
         places = []
         for start in range(0, len(heights), self.columns):
             places.append((top, max(heights[start : start + self.columns])))
             top = sum(places[-1]) + between
         return tuple(places)
 
-    def image_box(self, tile: tuple[int, int]) -> Box | None:
+    def image_box(self, rows: tuple[tuple[int, int], ...], pitch: int) -> Box | None:
+        """Return where the image lies: as large as the cells that it takes allow."""
         if self.order.image_size is None:
             return None
-        height = self.image_tiles * tile[0]
-        return Box(
-            left=self.measures.margin,
-            top=0,
-            width=max(1, round(height * self.order.image_size[1] / self.order.image_size[0])),
-            height=height,
-        )
+        top = rows[0][0]
+        room = sum(rows[self.taken[0] - 1]) - top, self.taken[1] * pitch - self.measures.gap
+        scale = min(place / side for place, side in zip(room, self.order.image_size, strict=True))
+        least = min(LEAST_SIDE, *room)
+        height, width = (max(least, round(side * scale)) for side in self.order.image_size)
+        return Box(left=self.measures.margin, top=top, width=width, height=height)
 
     def bar_box(self, right: int, top: int, bottom: int) -> Box:
         gap = self.measures.gap
         height = max(bottom - top, 5 * line_height(self.measures.label))
         return Box(right + 3 * gap, top, 2 * gap, height)
 
-    def tile_size(self) -> tuple[tuple[int, int], int]:
-        """Return the (height, width) of a tile and the factor by which pixels are enlarged in it."""
-        room = self.room() if self.order.tile == "auto" else math.inf
-        wished = max(SMALLEST_TILE, min(_LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns))
-        return fit_tile(self.order.size, self.order.tile, room, wished if self.order.enlarge else 1)
+    def tile_size(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the (height, width) of a tile and the factors by which pixels are enlarged in it."""
+        room, most = self.room() if self.order.tile == "auto" else (math.inf, (math.inf, math.inf))
+        wished = max(SMALLEST_TILE, min(LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns))
+        if not self.order.enlarge:
+            return fit_tile(self.order.size, self.order.tile, room, 1, (1, 1))
+        least = int(min(LEAST_SIDE, most[0])), int(min(LEAST_SIDE, most[1]))
+        return fit_tile(self.order.size, self.order.tile, room, wished, least)
 
-    def room(self) -> float:
-        """Return the greatest scale at which the sheet stays within the limit of `auto`."""
+    def room(self) -> tuple[float, tuple[float, float]]:
+        """Return the greatest scale at which the sheet stays within the limit of `auto`, and a tile's room then.
+
+        Returns:
+            The scale, and (height, width) in pixels.
+        """
         gap, margin = self.measures.gap, self.measures.margin
-        height, width = self.order.size
+        height, width = self.shape
         across = AUTO_LIMIT - 2 * margin - self.bar_width - (self.columns - 1) * gap
-        wide = float(self.columns * width)
-        if self.order.image_size is not None:
-            across -= 3 * gap
-            wide += self.image_tiles * height * self.order.image_size[1] / self.order.image_size[0]
-        scale = max(_SMALLEST_SCALE, across / wide)
+        scale = max(_SMALLEST_SCALE, across / (self.columns * width))
         down = AUTO_LIMIT - 2 * margin - self.order.heading.height(self.measures, AUTO_LIMIT - 2 * margin)
         # labels take the more height the narrower their tiles are, so the first answer may still be too great
         for _ in range(2):
             strip = self.letters(int(width * scale)).height if self.order.labels else 0
-            scale = min(scale, max(_SMALLEST_SCALE, (down / self.rows - strip - gap) / height))
-        return scale
+            most = max(1.0, down / self.rows - strip - gap), max(1.0, across / self.columns)
+            scale = min(scale, max(_SMALLEST_SCALE, most[0] / height))
+        return scale, most
 
     def letters(self, tile_width: int) -> Lettering:
         """Return how labels are set below tiles of a width."""
         return lettering(self.order.labels, self.measures, tile_width)
-
-
-def fit_tile(size: tuple[int, int], tile: Tile, room: float, wished: int) -> tuple[tuple[int, int], int]:
-    """Return the (height, width) of a tile, and the whole factor by which pixels are enlarged in it, at least 1.
-
-    Args:
-        size: (height, width) of what it shows.
-        tile: as asked for; a box is filled as far as whole factors go, and what is larger is reduced into it.
-        room: the greatest scale that the sheet has room for.
-        wished: small maps are enlarged to about so many pixels on their longer side; maps of 64 pixels and more to 256
-            at the most, so that a few of them fill a slide and larger ones stay as they are.
-    """
-    longer = max(size)
-    if isinstance(tile, tuple):
-        scale = min(tile[0] / size[1], tile[1] / size[0])
-    else:
-        wished = wished if longer < SMALL else min(wished, 4 * SMALL)
-        scale = min(room, max(1, wished // longer))
-    if scale >= 1:
-        return (size[0] * int(scale), size[1] * int(scale)), int(scale)
-    return (max(1, int(size[0] * scale)), max(1, int(size[1] * scale))), 1
-
-
-def single_tile(size: tuple[int, int], tile: Tile) -> tuple[tuple[int, int], int]:
-    """Return what `fit_tile` does for a map that is a picture of its own."""
-    return fit_tile(size, tile, AUTO_LIMIT / max(size) if tile == "auto" else math.inf, _LARGEST_ENLARGED)

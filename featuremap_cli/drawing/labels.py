@@ -117,14 +117,13 @@ def _fits(option: Lettering, label: Label, width: int, whole_words: bool) -> boo
     return max(text_width(label.index, option.size), text_width(remark, option.size)) <= width
 
 
-def map_label(index: int, name: str, extent: Extent, with_range: bool) -> Label:
-    """Return the label of one map: index, name, and its range where each tile has its own scale.
+def map_label(index: int, name: str, extent: Extent) -> Label:
+    """Return the label of one map: index, name and range.
 
     Args:
         index: the map's index in its layer.
         name: its name, or an empty text.
         extent: what its values span.
-        with_range: whether the range is given; that a map is silent, constant or not finite is always said.
     """
     if extent.empty:
         return Label(str(index), name, ("no finite value", "not finite", "NaN", ""), word=True)
@@ -137,7 +136,5 @@ def map_label(index: int, name: str, extent: Extent, with_range: bool) -> Label:
             (f"constant {short(extent.low)}", f"const. {short(extent.low)}", "constant", ""),
             word=True,
         )
-    if not with_range:
-        return Label(str(index), name)
     ranges = tuple(value_range(extent.low, extent.high, digits) for digits in (3, 2))
     return Label(str(index), name, (*ranges, ""))

@@ -14,9 +14,10 @@ from featuremap_cli.arrays import Float32
 Number = TypeVar("Number", np.uint8, np.float32)
 
 
-def enlarge(pixels: NDArray[Number], factor: int) -> NDArray[Number]:
-    """Return `pixels` (height, width[, channels]) with every pixel a square of `factor` x `factor` pixels."""
-    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+def enlarge(pixels: NDArray[Number], factor: int | tuple[int, int]) -> NDArray[Number]:
+    """Return `pixels` (height, width[, channels]) with every pixel so many times as large, down and across."""
+    down, across = (factor, factor) if isinstance(factor, int) else factor
+    return pixels.repeat(down, axis=0).repeat(across, axis=1)
 
 
 def reduce_by_area(values: Float32, height: int, width: int) -> Float32:

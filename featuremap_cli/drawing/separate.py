@@ -9,7 +9,7 @@ import numpy as np
 from featuremap_cli.analysis.map_facts import MapFacts
 from featuremap_cli.arrays import Float32, LayerMaps
 from featuremap_cli.drawing.canvas import Canvas
-from featuremap_cli.drawing.grid import Box, single_tile
+from featuremap_cli.drawing.grid import Box
 from featuremap_cli.drawing.marks import draw_silent_mark
 from featuremap_cli.drawing.page import Measures, Sheet, limits_text
 from featuremap_cli.drawing.palette import sheet_palette
@@ -17,6 +17,7 @@ from featuremap_cli.drawing.resampling import enlarge
 from featuremap_cli.drawing.scaling import Levels
 from featuremap_cli.drawing.sheet import MapView, view_maps
 from featuremap_cli.drawing.style import SheetStyle
+from featuremap_cli.drawing.tile_size import single_tile
 from featuremap_cli.drawing.tiles import put_tiles
 
 _BYTES_AT_ONCE = 256 << 20
@@ -46,7 +47,7 @@ def draw_tiles(
     at_once = max(1, _BYTES_AT_ONCE // (size[0] * size[1]))
     for start in range(0, len(view.shown), at_once):
         some = view.shown[start : start + at_once]
-        for index, levels in _tiles(view, some, (size[0] // factor, size[1] // factor), palette.levels).items():
+        for index, levels in _tiles(view, some, (size[0] // factor[0], size[1] // factor[1]), palette.levels).items():
             canvas = Canvas(enlarge(levels, factor), palette)
             if view.extents[index].silent:
                 draw_silent_mark(canvas, Box(0, 0, size[1], size[0]), Measures.at(1).label)

@@ -181,10 +181,7 @@ def _expected(
 
 def view_labels(view: MapView) -> tuple[Label, ...]:
     """Return the label of each map shown."""
-    return tuple(
-        map_label(index, view.maps.names[index], view.extents[index], with_range=view.limits is None)
-        for index in view.shown
-    )
+    return tuple(map_label(index, view.maps.names[index], view.extents[index]) for index in view.shown)
 
 
 def _order(view: MapView, labels: tuple[Label, ...], heading: Heading, image: Image | None) -> Order:
@@ -256,7 +253,7 @@ def _draw_tiles(canvas: Canvas, grid: Grid, view: MapView, levels: int, tiles: K
 
     def put(index: int, top: int, values: Float32) -> None:
         tile = enlarge(view.levels_of(index, values, levels), grid.factor)
-        canvas.paste(tile, boxes[index].left, boxes[index].top + top * grid.factor)
+        canvas.paste(tile, boxes[index].left, boxes[index].top + top * grid.factor[0])
 
     put_tiles(view.maps, view.shown, grid.map_size, put, tiles)
 

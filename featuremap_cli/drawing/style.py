@@ -30,6 +30,7 @@ class SheetStyle:
         tile: `auto` (the sheet fits in about 2,400 x 2,400 pixels), `full` (every pixel of every map), or the
             (width, height) in pixels that each tile must fit in.
         labels: whether the tiles have labels.
+        channels: of filters, indices and ranges of the input channels to draw; None for color, or the first 16.
 
     Raises:
         UsageError: a word that is none of those.
@@ -43,6 +44,7 @@ class SheetStyle:
     columns: int | None = None
     tile: Tile = "auto"
     labels: bool = True
+    channels: tuple[Pick, ...] | None = None
 
     def __post_init__(self) -> None:
         require_choice("sort", self.sort, get_args(Sort))
@@ -59,7 +61,7 @@ def parse_limit(text: str) -> int | None:
     return int(text)
 
 
-def parse_select(text: str) -> tuple[Pick, ...]:
+def parse_select(text: str, option: str = "--select") -> tuple[Pick, ...]:
     """Return the indices and ranges of `text`, such as `0,5,10:20`.
 
     Negative indices count from the end and ranges leave their end out, as in Python.
@@ -75,7 +77,7 @@ def parse_select(text: str) -> tuple[Pick, ...]:
             start, stop = (int(end) if end else None for end in found.groups())
             picks.append(slice(start, stop))
         else:
-            raise UsageError(f"--select {text}: expected indices and ranges such as 0,5,10:20, got {part!r}")
+            raise UsageError(f"{option} {text}: expected indices and ranges such as 0,5,10:20, got {part!r}")
     return tuple(picks)
 
 

@@ -80,7 +80,7 @@ def _draw_statistic(
         one[0, first : first + band.shape[1]] = band.mean(axis=0) if kind == "mean" else band.max(axis=0)
     layer = FeatureMaps(one, ("",), maps.layer)
     view = view_maps(layer, replace(style, select=None, sort="index"))
-    label = replace(map_label(0, "", view.extents[0], with_range=view.limits is None), index=kind)
+    label = replace(map_label(0, "", view.extents[0]), index=kind)
     scale = view.limits.words if view.limits is not None else "scaled to its own range"
     title, what, detail = words
     heading = Heading(title, (what, scale, detail), bool(view.missing))

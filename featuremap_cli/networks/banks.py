@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 def read_banks(
-    spec: str, weights: str = "imagenet", unsafe: bool = False, preprocess: str | None = "auto"
+    spec: str,
+    weights: str = "imagenet",
+    unsafe: bool = False,
+    preprocess: str = "auto",
+    drawn_as: str | None = None,
 ) -> list[FilterBank]:
     """Return the filter banks a SPEC stands for: hand-written ones, a file's, or a network's layer.
 
@@ -20,8 +24,9 @@ def read_banks(
         weights: for `keras:NAME:LAYER`: imagenet, none, or a file of weights.
         unsafe: let code in a model file run.
         preprocess: what becomes of pixels before they meet a network's filters: `auto` for what their network does to
-            them, a name of `input.PREPROCESSING`, or None where they meet none. Kernels written by hand meet pixels as
+            them, or a name of `input.PREPROCESSING`. Kernels written by hand meet pixels as
             they are.
+        drawn_as: the same where the filters are only drawn, and meet no pixels.
 
     Raises:
         UsageError: a SPEC that cannot be read.
@@ -31,8 +36,10 @@ def read_banks(
     if not isinstance(found, LayerReference):
         return found
     # Kernels written by hand do without what this imports.
-    from featuremap_cli.networks.filter_preparation import with_preparation
+    from featuremap_cli.networks.filter_preparation import with_color_order, with_preparation
     from featuremap_cli.networks.filters import filters_of
 
     bank = filters_of(found, weights=weights, unsafe=unsafe)
-    return [bank if preprocess is None else with_preparation(bank, found.model, preprocess, unsafe)]
+    if drawn_as is not None:
+        return [with_color_order(bank, found.model, drawn_as)]
+    return [with_preparation(bank, found.model, preprocess, unsafe)]

@@ -51,6 +51,31 @@ def with_preparation(bank: FilterBank, model: str, preprocess: str, unsafe: bool
     )
 
 
+def with_color_order(bank: FilterBank, model: str, preprocess: str) -> FilterBank:
+    """Say in which order a layer's filters take color, so that they are drawn in the colors that they see.
+
+    The weights stay what they are. What a file's network takes is not looked up: it may need TensorFlow.
+
+    Args:
+        bank: the filters; those of other than three input channels come back as they are.
+        model: the network they are of, as `--model` names it.
+        preprocess: `auto` for what a built-in network or one of keras.applications does, or a name of
+            `input.PREPROCESSING`.
+    """
+    if bank.input_channels != 3 or bank.depthwise:
+        return bank
+    name, known = model.removeprefix(APPLICATION), preprocess
+    if preprocess == "auto" and model in BUILTIN:
+        known = preprocessing_name(BUILTIN[model].preprocessing)
+    elif preprocess == "auto":
+        known = APPLICATIONS.get(name, "unit") if name != model else "unit"
+    preparation = PREPROCESSING.get(known)
+    if preparation is None or preparation.order == "rgb":
+        return bank
+    note = f"its first channel is blue ({known}); drawn in the colors that it sees"
+    return replace(bank, prepares=preparation, prepared_as=known, notes=(*bank.notes, f"{bank.source}: {note}"))
+
+
 def _of_network(model: str, unsafe: bool) -> tuple[Guess, int | None, Preparation | None]:
     """What a network does to pixels and how that was told; its input's channels; what its own first layers do."""
     name = model.removeprefix(APPLICATION)

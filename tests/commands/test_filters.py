@@ -27,6 +27,15 @@ def test_alexnet_gives_64_color_tiles_of_its_own_weights(featuremap) -> None:
         assert picture.text["Command"] == "featuremap filters alexnet:conv1 --arrays"
 
 
+def test_filters_of_a_network_that_takes_blue_first_are_drawn_in_the_colors_that_they_see(featuremap) -> None:
+    words = ("filters", "squeezenet:conv1", "--scale", "-1,1", "--no-labels")
+    assert "its first channel is blue" in featuremap(*words, "-o", "seen").err
+    assert featuremap(*words, "--preprocess", "unit", "-o", "stored").err == ""
+    seen, stored = (np.asarray(Image.open(f"{folder}/squeezenet-conv1.filters.png")) for folder in ("seen", "stored"))
+    np.testing.assert_array_equal(seen, stored[..., ::-1])
+    assert (seen[..., 0] != seen[..., 2]).any()
+
+
 def test_arrays_are_filters_that_can_be_read_again(featuremap) -> None:
     featuremap("filters", "sobel-x", "--arrays", "-o", "out")
     for spec, folder in (("sobel-x", "first"), ("out/sobel-x.filters.npz", "second")):

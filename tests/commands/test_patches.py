@@ -96,12 +96,55 @@ def test_a_sheet_says_how_many_places_it_has(featuremap, dots: None, center: str
     # Each of the three images has one place at most.
     for top, said in {
         1: "the place where each fires most",
-        3: "the 3 places where each fires most",
-        4: "up to 4 places where each fires most that do not overlap",
+        3: "the 3 places where each fires most, one an image",
+        4: "up to 4 places where each fires most, one an image",
     }.items():
         details.clear()
         assert featuremap(*words, "--top", top).code == 0
         assert said in details
+
+
+def shared(one: list[int], other: list[int]) -> float:
+    """What two boxes (left, top, right, bottom) of one size have in common, as a part of one."""
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    return max(height, 0) * max(width, 0) / ((one[2] - one[0]) * (one[3] - one[1]))
+
+
+@pytest.mark.parametrize(
+    ("options", "most", "said"),
+    [
+        ((), 0, "up to 9 places where each fires most that do not overlap"),
+        (("--overlap", 0.7), 0.7, "up to 9 places where each fires most, overlapping by at most 70%"),
+    ],
+)
+def test_places_of_one_image_overlap_as_far_as_they_may(
+    featuremap, dots: None, center: str, details: list[str], options: tuple[object, ...], most: float, said: str
+) -> None:
+    # A 3 x 3 field moved by a pixel has two thirds in common with itself.
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    pixels[8, 8:12] = 250, 240, 230
+    pixels[8, 11] = 255
+    Image.fromarray(pixels).save("row.png")
+    words = ("patches", "row.png", "-m", center, "--preprocess", "unit", "--filters", 1, "--per-image", 9, "-o", "out")
+    assert featuremap(*words, *options).code == 0
+    boxes = [line["box"] for line in lines_of("out/conv.patches.jsonl")]
+    pairs = [shared(one, other) for place, one in enumerate(boxes) for other in boxes[:place]]
+    assert len(boxes) == (4 if most else 2)
+    assert max(pairs) == pytest.approx(2 / 3 if most else 0)
+    assert said in details
+
+
+def test_large_fields_may_overlap_by_half(featuremap, details: list[str]) -> None:
+    words = ("patches", "sample:china", "-m", "alexnet", "--filters", "0:4", "--per-image", 9, "-o", "out")
+    assert featuremap(*words, "-l", "conv2").code == 0
+    assert "up to 9 places where each fires most that do not overlap" in details
+    few = len(featuremap(*words, "-l", "conv5", "--overlap", 0, "--json").out.splitlines())
+    details.clear()
+    many = len(featuremap(*words, "-l", "conv5", "--json").out.splitlines())
+    assert "up to 9 places where each fires most, overlapping by at most 50%" in details
+    assert many > 1.5 * few
+    assert featuremap(*words, "-l", "conv5", "--overlap", 1.5).code == 2
 
 
 def test_filters_that_give_nan_are_not_said_to_never_fire(featuremap, dots: None, details: list[str]) -> None:
@@ -176,7 +219,7 @@ def test_every_batch_size_finds_the_same(featuremap, dots: None, center: str) ->
 def test_images_that_hold_no_place_are_forgotten(tmp_path: Path, center: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("featuremap_cli.commands.patches_job._SPARE_SOURCES", 0)
     monkeypatch.chdir(tmp_path)
-    session = PatchesJob(NetworkOptions(center), ("conv",), "1", None, 2, 1, 1, compiled=False).open()
+    session = PatchesJob(NetworkOptions(center), ("conv",), "1", None, 2, 1, None, 1, compiled=False).open()
     held = []
     for index, value in enumerate([5, 1, 2, 3, 4, 1, 9, 1]):
         maps = np.zeros((3, 20, 20), np.float32)

@@ -79,10 +79,25 @@ def test_activations_with_their_own_gradient_are_named(featuremap, small: str) -
     assert "in/top: ELU on the way to the image, projected by their own gradient" in ran.err
 
 
+def has_frame(pixels: np.ndarray) -> bool:
+    """Whether a picture holds a line of the yellow of frames, (255, 220, 0)."""
+    return bool((pixels == (255, 220, 0)).all(axis=-1).any())
+
+
 def test_a_silent_filter_is_said_to_be_one(featuremap, small: str) -> None:
     ran = featuremap("project", "sample:flower", "-m", small, "-l", "silent", "--filter", "1", "-o", "out")
     assert ran.code == 0, ran.err
     assert "silent: filter 1 is silent on flower.jpg; its projection is zero everywhere" in ran.err
+    with Image.open(ran.out.strip()) as sheet:
+        # No corner is framed as if something were seen there: no line of the frame's color is on the sheet.
+        unframed = np.asarray(sheet.convert("RGB"))
+    ran = featuremap("project", "sample:flower", "-m", small, "-l", "silent", "--filter", 1, "--json", "-o", "out")
+    assert [json.loads(ran.out)[key] for key in ("row", "column", "value")] == [None, None, 0]
+    ran = featuremap("project", "sample:flower", "-m", small, "-l", "silent", "--filter", 1, "--at", "0,0", "-o", "at")
+    with Image.open(ran.out.strip()) as sheet:
+        framed = np.asarray(sheet.convert("RGB"))
+    assert not has_frame(unframed)
+    assert has_frame(framed)
     ran = featuremap("project", "sample:flower", "-m", small, "-l", "silent", "--filter", "top:2", "-o", "out")
     assert (ran.code, ran.out) == (0, "")
     assert "0 of 2 filters fire on flower.jpg, fewer than the 2 asked for" in ran.err

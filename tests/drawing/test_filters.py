@@ -100,6 +100,39 @@ def test_many_channels_make_a_strip_and_a_note():
     assert any("5 input channels" in part for part in few.describe())
 
 
+def test_the_input_channels_that_are_named_are_drawn_row_by_row():
+    # Channel c holds c + 1 in its upper left corner and nothing else.
+    weights = np.zeros((3, 3, 40, 1))
+    weights[0, 0, :, 0] = np.arange(1, 41)
+    view = view_filters([bank(weights)], SheetStyle(channels=(slice(20, 40), 3)))
+    (tile,) = view.drawn
+    assert [round(float(panel[0, 0])) for panel in tile.panels] == [*range(21, 41), 4]
+    assert tile.panel_grid == (2, 16)
+    assert tile.own_limits == (-40, 40)
+    assert any("input channels 20, 21, 22, 23, 24, 25, 26, 27 and 13 more of 40" in part for part in view.describe())
+    sheet = draw_filters([bank(weights)], SheetStyle(channels=(slice(20, 37),)), TITLE)
+    assert "conv1: input channels 20 to 36 of 40, row by row" in sheet.notes
+    gray = np.asarray(sheet.picture.convert("L")).astype(int)
+    # Channels 36 and 20 begin the second row and the first: 37 and 21 of 40 of the way from the middle to white.
+    areas = (np.abs(gray - (127 + 127.5 * value / 40)) <= 1 for value in (37, 21))
+    last, first = (ndimage.binary_opening(area, np.ones((6, 6))) for area in areas)
+    assert np.flatnonzero(last.any(1))[0] > np.flatnonzero(first.any(1))[-1]
+    assert np.flatnonzero(last.any(0))[0] == np.flatnonzero(first.any(0))[0]
+
+
+def test_input_channels_that_are_not_there_are_refused():
+    with pytest.raises(UsageError, match="--channels 40: conv1 has 40 input channels, 0 to 39"):
+        view_filters([bank(np.ones((3, 3, 40, 1)))], SheetStyle(channels=(40,)))
+    with pytest.raises(UsageError, match="leave out one"):
+        view_filters([bank(np.ones((3, 3, 40, 1)))], SheetStyle(channels=(4,)), "mean")
+
+
+def test_color_filters_may_be_drawn_channel_by_channel():
+    weights = np.stack([np.full((5, 5), value) for value in (1, -1, 0.5)], axis=2)[..., np.newaxis]
+    (tile,) = view_filters([bank(weights)], SheetStyle(channels=(2, 0))).drawn
+    assert (tile.kind, [float(panel[0, 0]) for panel in tile.panels]) == ("strip", [0.5, 1])
+
+
 def test_channels_of_a_strip_share_the_filter_s_symmetric_scale():
     weights = np.zeros((3, 3, 4, 1))
     weights[:, :, 1], weights[:, :, 2] = 2, -1

@@ -6,17 +6,18 @@ from hypothesis import strategies as st
 
 from featuremap_cli.drawing.columns import default_columns
 from featuremap_cli.drawing.extents import Extent
-from featuremap_cli.drawing.grid import Order, lay_out, single_tile
+from featuremap_cli.drawing.grid import Order, lay_out
 from featuremap_cli.drawing.labels import Label, lettering, map_label
 from featuremap_cli.drawing.page import AUTO_LIMIT, Heading, Measures
 from featuremap_cli.drawing.text import text_width
+from featuremap_cli.drawing.tile_size import single_tile
 from featuremap_cli.errors import UsageError
 
 SETTINGS = settings(max_examples=50, deadline=None, derandomize=True)
 
 
 def labels(count: int) -> tuple[Label, ...]:
-    return tuple(map_label(index, "", Extent(0, 0.1 + index, 0, 9), with_range=True) for index in range(count))
+    return tuple(map_label(index, "", Extent(0, 0.1 + index, 0, 9)) for index in range(count))
 
 
 def order(count: int, size: tuple[int, int], tile="auto", columns=None, image=None, bar=()) -> Order:
@@ -87,7 +88,7 @@ def test_sixty_four_photographs_fill_the_page():
 @pytest.mark.parametrize(("size", "tile"), [((7, 7), 19), ((13, 13), 10), ((27, 27), 5), ((55, 55), 2)])
 def test_small_maps_are_enlarged_by_whole_factors(size, tile):
     grid = lay_out(order(64, size))
-    assert grid.factor == tile
+    assert grid.factor == (tile, tile)
     assert grid.tile == (size[0] * tile, size[1] * tile)
 
 
@@ -110,9 +111,9 @@ def test_a_sheet_that_no_viewer_opens_is_refused_with_the_remedy():
 def test_a_tile_box_is_filled_by_whole_factors_or_reduced_into():
     assert lay_out(order(4, (100, 100), tile=(250, 330))).tile == (200, 200)
     assert lay_out(order(4, (427, 640), tile=(200, 200))).tile == (133, 200)
-    assert single_tile((13, 13), "auto") == ((442, 442), 34)
-    assert single_tile((427, 640), "full") == ((427, 640), 1)
-    assert single_tile((3000, 4800), "auto") == ((1500, 2400), 1)
+    assert single_tile((13, 13), "auto") == ((442, 442), (34, 34))
+    assert single_tile((427, 640), "full") == ((427, 640), (1, 1))
+    assert single_tile((3000, 4800), "auto") == ((1500, 2400), (1, 1))
 
 
 @SETTINGS
@@ -138,12 +139,47 @@ def test_nothing_overlaps_and_nothing_touches_the_edge(count, size, image, bar):
             assert apart or a.top >= b.top + b.height or b.top >= a.top + a.height
 
 
-def test_the_image_is_two_tiles_high():
+def test_the_image_takes_the_place_of_tiles_two_rows_high():
     grid = lay_out(order(64, (13, 13), image=(227, 454)))
-    assert grid.image.height == 2 * grid.tile[0]
+    assert grid.taken == (2, 4)
+    first, below = grid.box(0), grid.box(2 * (grid.columns - 4))
+    # Four tiles wide is as much as two rows with the labels between them are high; tiles follow beside and below it.
     assert grid.image.width == pytest.approx(2 * grid.image.height, abs=1)
+    assert (first.top, below.left) == (grid.image.top, grid.image.left)
+    assert first.left == pytest.approx(grid.image.left + grid.image.width + grid.measures.gap, abs=1)
+    assert below.top > grid.image.top + grid.image.height
     row = lay_out(order(3, (13, 13), image=(227, 227)))
     assert row.image.height == row.tile[0]
+
+
+@pytest.mark.parametrize("columns", [None, 3, 7])
+@pytest.mark.parametrize("count", [5, 12, 64, 100])
+def test_no_cell_below_the_image_is_empty(count, columns):
+    grid = lay_out(order(count, (27, 27), columns=columns, image=(224, 224)))
+    used = [grid.box(position) for position in range(count)]
+    if count > grid.taken[0] * (grid.columns - grid.taken[1]):
+        assert any(box.left == grid.image.left for box in used)
+    # Every cell but those of the last row holds a tile or belongs to the image.
+    rows = sorted({box.top for box in used})
+    for number, top in enumerate(rows[:-1]):
+        beside = grid.taken[1] if number < grid.taken[0] else 0
+        assert sum(box.top == top for box in used) == grid.columns - beside
+
+
+@pytest.mark.parametrize(
+    ("size", "tile", "factor"),
+    [
+        ((1, 500), (32, 500), (32, 1)),
+        ((500, 1), (500, 32), (1, 32)),
+        ((3, 500), (30, 500), (10, 1)),
+        ((1, 5000), (32, 2306), (32, 1)),
+        ((13, 13), (442, 442), (34, 34)),
+    ],
+)
+def test_a_line_is_drawn_thick_by_a_whole_factor(size, tile, factor):
+    grid = lay_out(order(1, size))
+    assert (grid.tile, grid.factor) == (tile, factor)
+    assert grid.map_size == (min(size[0], tile[0] // factor[0]), min(size[1], tile[1] // factor[1]))
 
 
 @SETTINGS
@@ -154,7 +190,7 @@ def test_the_image_is_two_tiles_high():
 )
 def test_no_label_is_wider_than_its_tile(ranges, width, name):
     extents = [Extent(low, low + span, 0, 9) for low, span in ranges] + [Extent(0, 0, 0, 9), Extent(2, 2, 0, 9)]
-    tiles = [map_label(index, name, extent, with_range=True) for index, extent in enumerate(extents)]
+    tiles = [map_label(index, name, extent) for index, extent in enumerate(extents)]
     setting = lettering(tiles, Measures.at(1), width)
     for tile in tiles:
         drawn = Recorder()
@@ -175,18 +211,17 @@ class Recorder:
 
 
 def test_labels_say_what_a_tile_is():
-    def words(extent: Extent, with_range: bool = True) -> str:
-        return map_label(3, "", extent, with_range).remarks[0]
+    def words(extent: Extent) -> str:
+        return map_label(3, "", extent).remarks[0]
 
     assert words(Extent(0, 4.21, 0, 9)) == "0 to 4.21"
-    assert words(Extent(0, 4.21, 0, 9), with_range=False) == ""
-    assert words(Extent(0, 0, 0, 9), with_range=False) == "silent"
+    assert words(Extent(0, 0, 0, 9)) == "silent"
     assert words(Extent(0.12, 0.12, 0, 9)) == "constant 0.12"
     assert words(Extent(0, 0, 9, 9)) == "no finite value"
 
 
 def test_all_labels_of_a_sheet_are_set_alike():
     # one range needs two lines, so all have two
-    tiles = [map_label(0, "", Extent(0, 1, 0, 9), True), map_label(1, "", Extent(-123.4, 1, 0, 9), True)]
+    tiles = [map_label(0, "", Extent(0, 1, 0, 9)), map_label(1, "", Extent(-123.4, 1, 0, 9))]
     assert lettering(tiles, Measures.at(1), 70).lines == 2
     assert lettering(tiles, Measures.at(1), 300).lines == 1

@@ -180,7 +180,7 @@ def test_the_page_has_a_white_margin_all_round():
         assert (pixels < 255).any(-1).sum() == (inside < 255).any(-1).sum()
 
 
-def test_the_input_image_is_shown_twice_a_tile_high_in_nearly_its_colors():
+def test_the_input_image_is_shown_two_rows_high_in_nearly_its_colors():
     rows, columns = np.mgrid[0:1:120j, 0:1:160j]
     pixels = np.stack([rows, columns, 1 - rows], axis=2).astype(np.float32)
     sheet = draw_maps(layer(signed(16, 13, 13)), SheetStyle(), TITLE, image=Image(pixels, "china.jpg"))
@@ -190,7 +190,7 @@ def test_the_input_image_is_shown_twice_a_tile_high_in_nearly_its_colors():
     left, right = np.flatnonzero(painted.any(0))[[0, -1]]
     height, width = bottom - top + 1, right - left + 1
     tile = tiles_of(sheet.picture, levels=127)[0]
-    assert height == 2 * tile.shape[0]
+    assert 2 * tile.shape[0] < height < 2.5 * tile.shape[0]
     assert width == pytest.approx(height * 160 / 120, abs=1)
     seen = rgb(sheet.picture)[top : bottom + 1, left : right + 1]
     there = np.ix_(np.arange(height) * 120 // height, np.arange(width) * 160 // width)
