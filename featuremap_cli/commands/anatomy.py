@@ -145,7 +145,7 @@ def _of_filter(
 
     applied = read_operation(operation)
     size = read_size(resize, "--resize") if resize else None
-    banks = read_banks(kernel, model.weights, model.unsafe, model.preprocess)
+    banks = read_banks(kernel, model.weights, model.unsafe, model.preprocess, imports=model.imports or ())
     require_network(model.preprocess, banks)
     banks = with_bias(banks, operation.bias)
     image = read_image(location.path)

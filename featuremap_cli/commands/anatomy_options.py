@@ -15,6 +15,7 @@ from featuremap_cli.commands.options import (
     NETWORK,
     DrawingOptions,
     Fit,
+    Imports,
     InputSize,
     NetworkOptions,
     OperationOptions,
@@ -84,6 +85,7 @@ class ModelOptions:
     fit: Fit = "crop"
     input_size: InputSize = None
     unsafe: Unsafe = False
+    imports: Imports = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def network_options(options: ModelOptions) -> NetworkOptions:
         fit=options.fit,
         input_size=options.input_size,
         unsafe=options.unsafe,
+        imports=options.imports,
     )
 
 
@@ -148,7 +151,9 @@ def require_sense(
         flags = [*image_flags, *_flags(replace(operation, pool=None))]
         _refuse(flags, "a filter (-k); a network's layer comes with its own")
     else:
-        _refuse(_flags(replace(model, weights="imagenet", unsafe=False, preprocess="auto")), "a network (-m)")
+        _refuse(
+            _flags(replace(model, weights="imagenet", unsafe=False, preprocess="auto", imports=None)), "a network (-m)"
+        )
     if not chosen.all_filters:
         _refuse(_flags(replace(drawing, cmap=AnatomyDrawing.cmap, arrays=False)), "the sheets that --all-filters draws")
 

@@ -15,6 +15,7 @@ from featuremap_cli.commands.options import (
     NETWORK,
     DrawingOptions,
     Images,
+    Imports,
     OperationOptions,
     RunOptions,
     read_pixel_limit,
@@ -66,6 +67,7 @@ def convolve(
     gray: Gray = False,
     resize: Resize = None,
     preprocess: KernelPreprocess = "auto",
+    imports: Imports = None,
 ) -> None:
     """Apply filters straight to images and draw the feature maps.
 
@@ -79,18 +81,18 @@ def convolve(
     """
     from featuremap_cli.batch.outputs import FILTERS
     from featuremap_cli.commands.banks import require_network, with_bias
-    from featuremap_cli.commands.provenance import option_words
+    from featuremap_cli.commands.provenance import option_words, repeated
     from featuremap_cli.commands.run import First, run_job
     from featuremap_cli.commands.sheets import filters_options, read_plan, write_filters
     from featuremap_cli.convolution.engine import layer_name
     from featuremap_cli.convolution.fitting import enlargement_notice
     from featuremap_cli.networks.banks import read_banks
 
-    specs = tuple(kernel or DEFAULT_KERNELS)
-    banks = [bank for spec in specs for bank in read_banks(spec, preprocess=preprocess)]
+    specs, modules = tuple(kernel or DEFAULT_KERNELS), repeated("--import", imports)
+    banks = [bank for spec in specs for bank in read_banks(spec, preprocess=preprocess, imports=imports or ())]
     require_network(preprocess, banks)
     banks = with_bias(banks, operation.bias)
-    words = (*_kernel_words(kernel, gray, resize, preprocess), *option_words(operation, drawing))
+    words = (*_kernel_words(kernel, gray, resize, preprocess), *modules, *option_words(operation, drawing))
     applied = read_operation(operation)
     notices = [*(note for bank in banks for note in bank.notes), enlargement_notice(banks, applied)]
     for notice in notices:
@@ -110,7 +112,7 @@ def convolve(
 
     def draw_filters(folder: OutputFolder) -> Sequence[Written]:
         own = filters_options(drawing)
-        command = shlex.join(["featuremap", "filters", *specs, *option_words(own)])
+        command = shlex.join(["featuremap", "filters", *specs, *modules, *option_words(own)])
         plan = read_plan(own, with_image=False)
         return write_filters(banks, f"Filters · {layer_name(banks)}", plan, command, FILTERS, folder).written
 

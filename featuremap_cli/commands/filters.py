@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from featuremap_cli.commands.console import give, tell
-from featuremap_cli.commands.options import BATCH, FilterSheetOptions, Preprocess, Unsafe, Weights
+from featuremap_cli.commands.options import BATCH, FilterSheetOptions, Imports, Preprocess, Unsafe, Weights
 
 Specs = Annotated[
     list[str],
@@ -29,6 +29,7 @@ def filters(
     weights: Weights = "imagenet",
     preprocess: Preprocess = "auto",
     unsafe: Unsafe = False,
+    imports: Imports = None,
     out: Out = Path("featuremaps"),
     quiet: Quiet = False,
 ) -> None:
@@ -42,17 +43,20 @@ def filters(
     - `featuremap filters "sharpen=0 -1 0; -1 5 -1; 0 -1 0" bank.npy -o filters`
     """
     from featuremap_cli.batch.outputs import OutputFolder, filters_files
-    from featuremap_cli.commands.provenance import option_words
+    from featuremap_cli.commands.provenance import option_words, repeated
     from featuremap_cli.commands.sheets import read_plan, write_filters
     from featuremap_cli.convolution.engine import layer_name
     from featuremap_cli.networks.banks import read_banks
 
     plan = read_plan(drawing, with_image=False)
+    modules = repeated("--import", imports)
     folder = OutputFolder(str(out))
-    all_banks = [(spec, read_banks(spec, weights, unsafe, drawn_as=preprocess)) for spec in specs]
-    preprocess_words = [] if preprocess == "auto" else ["--preprocess", preprocess]
+    all_banks = [
+        (spec, read_banks(spec, weights, unsafe, drawn_as=preprocess, imports=imports or ())) for spec in specs
+    ]
+    own_words = [*([] if preprocess == "auto" else ["--preprocess", preprocess]), *modules]
     for (spec, banks), sheet_file in zip(all_banks, filters_files(specs), strict=True):
-        command = shlex.join(["featuremap", "filters", spec, *preprocess_words, *option_words(drawing)])
+        command = shlex.join(["featuremap", "filters", spec, *own_words, *option_words(drawing)])
         files = write_filters(banks, f"Filters · {layer_name(banks)}", plan, command, sheet_file, folder)
         for written in files.written:
             give(folder.path(written.relative))

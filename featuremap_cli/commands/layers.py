@@ -12,7 +12,7 @@ import typer
 
 from featuremap_cli.commands.arithmetic import AsCsv, BatchSize, Dtype, refuse_both
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import NETWORK, Layers, Unsafe, read_size
+from featuremap_cli.commands.options import NETWORK, Imports, Layers, Unsafe, read_size
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def layers(
     weights: Weights = None,
     input_size: InputSize = None,
     unsafe: Unsafe = False,
+    imports: Imports = None,
     batch_size: BatchSize = 1,
     dtype: Dtype = "float32",
     show: Show = None,
@@ -101,7 +102,7 @@ def layers(
 
     refuse_both(json, csv)
     refuse_stray(show, at, csv)
-    network = _load(model, weights, input_size, unsafe, free_size=None if show else FREE_SIZE)
+    network = _load(model, weights, input_size, unsafe, None if show else FREE_SIZE, imports or ())
     picture = None if show is None else _read(show)
     if picture is not None and None in (network.input.height, network.input.width):
         network = replace(network, input=replace(network.input, height=picture[0].height, width=picture[0].width))
@@ -117,9 +118,11 @@ def layers(
     outputs = []
     if show is not None and picture is not None:
         from featuremap_cli.commands.field_picture import FieldPlan, write_fields
+        from featuremap_cli.commands.provenance import repeated
 
         image, stem = picture
-        plan = FieldPlan(read_position(at), stem, str(out), _command(model, layer or (), show, at, fit, input_size))
+        words = (*repeated("-l", layer), *repeated("--import", imports))
+        plan = FieldPlan(read_position(at), stem, str(out), _command(model, words, show, at, fit, input_size))
         outputs.append(write_fields(description, rows, network.prepare(image, fit=fit).picture, plan))
     if json:
         give_json(description.as_json(rows) | ({"outputs": outputs} if show else {}))
@@ -161,19 +164,24 @@ def read_position(text: str | None) -> tuple[int, int] | None:
 
 
 def _load(
-    model: str, weights: str | None, input_size: str | None, unsafe: bool, free_size: tuple[int, int] | None
+    model: str,
+    weights: str | None,
+    input_size: str | None,
+    unsafe: bool,
+    free_size: tuple[int, int] | None,
+    imports: Sequence[str],
 ) -> Network:
     from featuremap_cli.networks.catalogue import load_network
     from featuremap_cli.sources.network_names import APPLICATION
 
     size = read_size(input_size, "--input-size") if input_size else None
     wanted = weights or ("none" if model.startswith(APPLICATION) else "imagenet")
-    return load_network(model, weights=wanted, unsafe=unsafe, input_size=size, free_size=free_size)
+    return load_network(model, weights=wanted, unsafe=unsafe, input_size=size, free_size=free_size, imports=imports)
 
 
-def _command(model: str, patterns: Sequence[str], show: str, at: str | None, fit: str, input_size: str | None) -> str:
+def _command(model: str, own: Sequence[str], show: str, at: str | None, fit: str, input_size: str | None) -> str:
     """The command line that makes the picture again."""
-    words = ["featuremap", "layers", model, *(word for pattern in patterns for word in ("-l", pattern)), "--show", show]
+    words = ["featuremap", "layers", model, *own, "--show", show]
     given = {"--at": at, "--fit": None if fit == "crop" else fit, "--input-size": input_size}
     return shlex.join([*words, *(word for flag, value in given.items() if value for word in (flag, value))])
 

@@ -26,7 +26,7 @@ def load(options: NetworkOptions, *, of_one_size: bool = False) -> Network:
 
     Raises:
         NetworkError: it cannot be used.
-        UsageError: an option that does not fit it.
+        UsageError: an option that does not fit it, or a module that cannot be imported.
     """
     from featuremap_cli.networks.catalogue import load_network
     from featuremap_cli.networks.image_input import FREE_SIZE
@@ -34,7 +34,12 @@ def load(options: NetworkOptions, *, of_one_size: bool = False) -> Network:
     size = read_size(options.input_size, "--input-size") if options.input_size else None
     free = FREE_SIZE if of_one_size else None
     network = load_network(
-        options.model, weights=options.weights, unsafe=options.unsafe, input_size=size, free_size=free
+        options.model,
+        weights=options.weights,
+        unsafe=options.unsafe,
+        input_size=size,
+        free_size=free,
+        imports=options.imports or (),
     )
     return network.prepared_as(options.preprocess)
 

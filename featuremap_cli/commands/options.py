@@ -243,6 +243,16 @@ Unsafe = Annotated[
     bool,
     typer.Option("--unsafe", help="Let code in a model file run (Lambda, custom objects).", rich_help_panel=NETWORK),
 ]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        help="A Python module whose layers a model file uses; repeatable.",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
 Layers = Annotated[
     list[str] | None,
     typer.Option(
@@ -292,6 +302,7 @@ class NetworkOptions:
         int, typer.Option(min=1, metavar="N", help="Images that run together.", rich_help_panel=NETWORK)
     ] = 8
     unsafe: Unsafe = False
+    imports: Imports = None
 
 
 def read_pixel_limit(text: str) -> int:

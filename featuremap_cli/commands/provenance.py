@@ -7,7 +7,7 @@ a time): the same picture carries the same words, however the run was cut up.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any, get_type_hints
 
@@ -24,6 +24,11 @@ def command_line(command: str, path: str, words: tuple[str, ...]) -> str:
     return shlex.join(["featuremap", command, path, *words])
 
 
+def repeated(flag: str, values: Iterable[str] | None) -> tuple[str, ...]:
+    """Return an option that may be given several times as words of a command line."""
+    return tuple(word for value in values or () for word in (flag, value))
+
+
 def _group_words(group: Any) -> Iterator[str]:
     hints = get_type_hints(type(group), include_extras=True)
     for field in fields(group):
@@ -34,6 +39,8 @@ def _group_words(group: Any) -> Iterator[str]:
         if isinstance(value, bool):
             on, _, off = flag.partition("/")
             yield on if value else off
+        elif isinstance(value, list):
+            yield from repeated(flag, value)
         else:
             yield from (flag, str(value))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from featuremap_cli.sources.notation import LayerReference, read_filters
@@ -16,6 +17,7 @@ def read_banks(
     unsafe: bool = False,
     preprocess: str = "auto",
     drawn_as: str | None = None,
+    imports: Sequence[str] = (),
 ) -> list[FilterBank]:
     """Return the filter banks a SPEC stands for: hand-written ones, a file's, or a network's layer.
 
@@ -27,6 +29,7 @@ def read_banks(
             them, or a name of `input.PREPROCESSING`. Kernels written by hand meet pixels as
             they are.
         drawn_as: the same where the filters are only drawn, and meet no pixels.
+        imports: modules that have the classes which a model file uses.
 
     Raises:
         UsageError: a SPEC that cannot be read.
@@ -39,7 +42,7 @@ def read_banks(
     from featuremap_cli.networks.filter_preparation import with_color_order, with_preparation
     from featuremap_cli.networks.filters import filters_of
 
-    bank = filters_of(found, weights=weights, unsafe=unsafe)
+    bank = filters_of(found, weights=weights, unsafe=unsafe, imports=imports)
     if drawn_as is not None:
         return [with_color_order(bank, found.model, drawn_as)]
-    return [with_preparation(bank, found.model, preprocess, unsafe)]
+    return [with_preparation(bank, found.model, preprocess, unsafe, imports)]

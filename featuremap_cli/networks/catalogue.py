@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from featuremap_cli.errors import NetworkError, UsageError
 from featuremap_cli.networks.application_table import require_application
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.networks.file_check import require_saved_model, require_sound_file
+from featuremap_cli.networks.file_check import require_code, require_saved_model, require_sound_file
 from featuremap_cli.networks.image_input import (
     Pixels,
     about_free_size,
@@ -19,6 +20,7 @@ from featuremap_cli.networks.image_input import (
     takes_size,
     wanted_size,
 )
+from featuremap_cli.networks.imported_code import require_modules
 from featuremap_cli.networks.input import preprocessing_name
 from featuremap_cli.sources.network_names import APPLICATION, nearest_applications
 
@@ -33,6 +35,7 @@ def load_network(
     unsafe: bool = False,
     input_size: Pixels | None = None,
     free_size: Pixels | None = None,
+    imports: Sequence[str] = (),
 ) -> Network:
     """A network, ready to run; imports TensorFlow only where a layer of it is not known.
 
@@ -45,13 +48,15 @@ def load_network(
             network takes any.
         free_size: the same for a network that takes any size where no `input_size` is given; a line among its
             `notices` says so.
+        imports: modules that have the classes which a model file uses; imported before Keras reads it.
 
     Raises:
         NetworkError: no such network, a file that cannot be used, weights that cannot be had, a size that does not fit.
-        UsageError: weights given for a network that has its own.
+        UsageError: weights given for a network that has its own, or a module that cannot be imported.
     """
     if weights != "imagenet" and not spec.startswith(APPLICATION):
         raise UsageError(f"--weights is for keras:NAME; {spec} has its own weights: leave --weights out")
+    require_modules(imports)
     known = None
     if spec.startswith(APPLICATION):
         return _application(spec, weights, input_size, free_size, known=True)
@@ -63,7 +68,11 @@ def load_network(
             return _onnx_file(path, input_size, free_size)
         require_sound_file(path, unsafe=unsafe)  # which loading does too, after seconds of importing Keras
         known = _known_file(path, input_size, free_size)
-    return known or load_in_tensorflow(spec, weights=weights, unsafe=unsafe, input_size=input_size, free_size=free_size)
+        if known is None:
+            require_code(path, imports)
+    return known or load_in_tensorflow(
+        spec, weights=weights, unsafe=unsafe, input_size=input_size, free_size=free_size, imports=imports
+    )
 
 
 def load_in_tensorflow(
@@ -73,6 +82,7 @@ def load_in_tensorflow(
     unsafe: bool = False,
     input_size: Pixels | None = None,
     free_size: Pixels | None = None,
+    imports: Sequence[str] = (),
 ) -> Network:
     """The same network, run by TensorFlow whatever it is made of; arguments and errors as in `load_network`."""
     if spec.startswith(APPLICATION):
@@ -80,8 +90,9 @@ def load_in_tensorflow(
     if spec in BUILTIN:
         return _builtin(spec, input_size)
     path = _existing(spec)
-    load = _saved_model if path.is_dir() else _keras_file
-    return load(path, unsafe, input_size, free_size)
+    if path.is_dir():
+        return _saved_model(path, unsafe, input_size, free_size)
+    return _keras_file(path, unsafe, input_size, free_size, imports)
 
 
 def _existing(spec: str) -> Path:
@@ -129,10 +140,13 @@ def _application(
     return found or _of_model(model, spec, input_size, preprocessing, free_size)
 
 
-def _keras_file(path: Path, unsafe: bool, input_size: Pixels | None, free_size: Pixels | None) -> Network:
+def _keras_file(
+    path: Path, unsafe: bool, input_size: Pixels | None, free_size: Pixels | None, imports: Sequence[str]
+) -> Network:
     from featuremap_cli.networks.keras_files import load_keras_file
 
-    return _of_model(load_keras_file(path, unsafe=unsafe), path.name, input_size, free_size=free_size)
+    model = load_keras_file(path, unsafe=unsafe, imports=imports)
+    return _of_model(model, path.name, input_size, free_size=free_size)
 
 
 def _of_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from featuremap_cli.arrays import FilterBank, Preparation
 
 
-def with_preparation(bank: FilterBank, model: str, preprocess: str, unsafe: bool = False) -> FilterBank:
+def with_preparation(
+    bank: FilterBank, model: str, preprocess: str, unsafe: bool = False, imports: Sequence[str] = ()
+) -> FilterBank:
     """Have a layer's filters meet pixels as its network does.
 
     Filters that do not span as many channels as the network's input are of a deeper layer, whose input is not pixels:
@@ -28,11 +31,12 @@ def with_preparation(bank: FilterBank, model: str, preprocess: str, unsafe: bool
         model: the network they are of, as `--model` names it.
         preprocess: `auto` for what the network does, or a name of `input.PREPROCESSING`.
         unsafe: run the code that a model file may hold.
+        imports: modules that have the classes which it uses.
 
     Returns:
         The filters, with what was found out among their notes.
     """
-    guess, channels, own = _of_network(model, unsafe)
+    guess, channels, own = _of_network(model, unsafe, imports)
     if channels not in (None, bank.filters if bank.depthwise else bank.input_channels):
         return bank
     if preprocess != "auto":
@@ -76,7 +80,7 @@ def with_color_order(bank: FilterBank, model: str, preprocess: str) -> FilterBan
     return replace(bank, prepares=preparation, prepared_as=known, notes=(*bank.notes, f"{bank.source}: {note}"))
 
 
-def _of_network(model: str, unsafe: bool) -> tuple[Guess, int | None, Preparation | None]:
+def _of_network(model: str, unsafe: bool, imports: Sequence[str]) -> tuple[Guess, int | None, Preparation | None]:
     """What a network does to pixels and how that was told; its input's channels; what its own first layers do."""
     name = model.removeprefix(APPLICATION)
     if model in BUILTIN:
@@ -84,14 +88,14 @@ def _of_network(model: str, unsafe: bool) -> tuple[Guess, int | None, Preparatio
     elif name != model and APPLICATIONS.get(name, "inside") != "inside":
         preprocessing = APPLICATIONS[name]
     else:
-        return _of_file(model, unsafe)
+        return _of_file(model, unsafe, imports)
     words = PREPROCESSING[preprocessing].summary
     return Guess(preprocessing, f"{model}'s filters meet pixels as {model} does: {preprocessing}, {words}"), 3, None
 
 
-def _of_file(model: str, unsafe: bool) -> tuple[Guess, int | None, Preparation | None]:
+def _of_file(model: str, unsafe: bool, imports: Sequence[str]) -> tuple[Guess, int | None, Preparation | None]:
     try:
-        network = load_network(model, unsafe=unsafe)
+        network = load_network(model, unsafe=unsafe, imports=imports)
         guess, own = network.guess or Guess(network.preprocessing, ""), None
         if guess.preprocessing == "inside":
             own = first_layers(network)

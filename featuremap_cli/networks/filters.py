@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featuremap_cli.errors import NetworkError, UsageError
 from featuremap_cli.networks.application_table import require_application
 from featuremap_cli.networks.builtin import BUILTIN
-from featuremap_cli.networks.file_check import require_saved_model
+from featuremap_cli.networks.file_check import require_code, require_saved_model
+from featuremap_cli.networks.imported_code import require_modules
 from featuremap_cli.sources.checkpoints import no_such_convolution, read_bank
 from featuremap_cli.sources.convolution_weights import KERNEL_NAMES, bank_paths, filter_bank, weights_fit
 from featuremap_cli.sources.network_names import APPLICATION
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from featuremap_cli.sources.notation import LayerReference
 
 
-def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: bool = False) -> FilterBank:
+def filters_of(
+    reference: LayerReference, weights: str = "imagenet", unsafe: bool = False, imports: Sequence[str] = ()
+) -> FilterBank:
     """The filters of one convolutional layer.
 
     Built-in networks, `.keras` and `.h5` files are read without importing Keras; `keras:NAME`, and what of a file only
@@ -29,6 +32,7 @@ def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: boo
         reference: the network and the layer.
         weights: for `keras:NAME`: `imagenet`, `none` or a file of weights.
         unsafe: run the code that a model file may hold, where Keras has to load it.
+        imports: modules that have the classes which a model file uses, likewise.
 
     Returns:
         The filters, with `source` the reference's SPEC. A SeparableConv2D gives its depthwise filters, says so in
@@ -36,11 +40,12 @@ def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: boo
 
     Raises:
         NetworkError: no such network or layer, or one that cannot be used.
-        UsageError: weights given for a network that has its own.
+        UsageError: weights given for a network that has its own, or a module that cannot be imported.
     """
     application = reference.model.startswith(APPLICATION)
     if weights != "imagenet" and not application:
         raise UsageError(f"--weights is for keras:NAME; {reference.model} has its own weights: leave --weights out")
+    require_modules(imports)
     if reference.model in BUILTIN:
         return _builtin_bank(reference)
     if reference.model.lower().endswith(".onnx"):
@@ -50,7 +55,7 @@ def filters_of(reference: LayerReference, weights: str = "imagenet", unsafe: boo
         return bank
     if not application and Path(reference.model).is_dir():
         return _graph_bank(reference, unsafe)
-    return _bank_by_keras(reference, weights, unsafe)
+    return _bank_by_keras(reference, weights, unsafe, imports)
 
 
 def _builtin_bank(reference: LayerReference) -> FilterBank:
@@ -61,12 +66,14 @@ def _builtin_bank(reference: LayerReference) -> FilterBank:
     return filter_bank("Conv2D", network.layer_weights(reference.layer), reference.spec)
 
 
-def _bank_by_keras(reference: LayerReference, weights: str, unsafe: bool) -> FilterBank:
+def _bank_by_keras(reference: LayerReference, weights: str, unsafe: bool, imports: Sequence[str]) -> FilterBank:
     if reference.model.startswith(APPLICATION):
         require_application(reference.model.removeprefix(APPLICATION))
+    else:
+        require_code(Path(reference.model), imports)
     from featuremap_cli.networks.walk import named_layers
 
-    layers = named_layers(_load(reference.model, weights, unsafe))
+    layers = named_layers(_load(reference.model, weights, unsafe, imports))
     kinds = {path: kind for path, layer in layers.items() if (kind := _kind(layer)) is not None}
     path = _chosen(reference, kinds, {path: type(layer).__name__ for path, layer in layers.items()})
     return _layer_bank(layers[path], kinds[path], reference, pointwise=reference.layer != path)
@@ -124,7 +131,7 @@ def _chosen(reference: LayerReference, kinds: Mapping[str, str], types: Mapping[
     raise no_such_convolution(reference.model, reference.layer, banks)
 
 
-def _load(network: str, weights: str, unsafe: bool) -> Any:
+def _load(network: str, weights: str, unsafe: bool, imports: Sequence[str]) -> Any:
     """The `keras.Model`; only what its layers hold is asked of it, so it is not prepared for images."""
     if network.startswith(APPLICATION):
         from featuremap_cli.networks.applications import build_application
@@ -132,7 +139,7 @@ def _load(network: str, weights: str, unsafe: bool) -> Any:
         return build_application(network.removeprefix(APPLICATION), weights)
     from featuremap_cli.networks.keras_files import load_keras_file
 
-    return load_keras_file(Path(network), unsafe=unsafe)
+    return load_keras_file(Path(network), unsafe=unsafe, imports=imports)
 
 
 def _kind(layer: Any) -> str | None:

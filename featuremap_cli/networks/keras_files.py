@@ -6,11 +6,13 @@ import re
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from featuremap_cli.errors import NetworkError
-from featuremap_cli.networks.file_check import require_sound_file
+from featuremap_cli.networks.file_check import foreign_class, missing_code, require_sound_file
+from featuremap_cli.networks.imported_code import import_modules
 from featuremap_cli.networks.recording import RUN_ERRORS, first_line
 from featuremap_cli.networks.startup import keras
 from featuremap_cli.networks.walk import KerasModel
@@ -32,18 +34,21 @@ _MISSING_CLASS = re.compile(
 )
 
 
-def load_keras_file(path: Path, *, unsafe: bool = False) -> KerasModel:
+def load_keras_file(path: Path, *, unsafe: bool = False, imports: Sequence[str] = ()) -> KerasModel:
     """A model from its file, without its training configuration.
 
     Args:
         path: a `.keras` or HDF5 file; what it is is told by its first bytes, not by its name.
         unsafe: run the Python code in it, if there is any.
+        imports: modules that have the classes it uses; imported first.
 
     Raises:
         NetworkError: the file is damaged, encrypted or something else, it holds code, or needs classes that are not
             in it.
+        UsageError: a module that cannot be imported.
     """
     require_sound_file(path, unsafe=unsafe)
+    own = import_modules(imports)
     is_archive = zipfile.is_zipfile(path)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about optimizers and names, which are of no concern here
@@ -57,10 +62,10 @@ def load_keras_file(path: Path, *, unsafe: bool = False) -> KerasModel:
                 named,
                 compile=False,
                 safe_mode=not unsafe,
-                custom_objects=None if is_archive else {"DepthwiseConv2D": _keras_2_depthwise()},
+                custom_objects=own if is_archive else {**own, "DepthwiseConv2D": _keras_2_depthwise()},
             )
         except LOADING_ERRORS as error:
-            raise NetworkError(_problem(path, error)) from error
+            raise _problem(path, error, imports) from error
 
 
 def load_weights(model: KerasModel, path: Path) -> None:
@@ -92,16 +97,13 @@ def _keras_2_depthwise() -> type:
     return DepthwiseConv2D
 
 
-def _problem(path: Path, error: BaseException) -> str:
+def _problem(path: Path, error: BaseException, imports: Sequence[str]) -> NetworkError:
     missing = _MISSING_CLASS.search(str(error))
     if missing and missing[1] in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
-        return (
+        return NetworkError(
             f"{path} has TensorFlow operations of Keras 2 as layers ({missing[1]}), which Keras 3 does not read: "
             "save it as a SavedModel with TensorFlow 2.15 or older and give the folder"
         )
     if missing:
-        return (
-            f"{path} needs the code of {missing[1]}, which is not in the file: where that code is, save the model "
-            "with model.export('FOLDER') and give the folder"
-        )
-    return f"{path} cannot be loaded by Keras {keras.__version__}: {first_line(error)}"
+        return missing_code(path, foreign_class(path, missing[1]), imports)
+    return NetworkError(f"{path} cannot be loaded by Keras {keras.__version__}: {first_line(error)}")

@@ -157,7 +157,10 @@ def test_a_subclassed_model_whose_class_is_known(tmp_path: Path) -> None:
     (maps,) = network.record(batch, network.select(["conv"]).entries)
     np.testing.assert_allclose(maps, expected, atol=1e-6)
     keras.saving.get_custom_objects().clear()
-    refused(tmp_path / "own.keras", "needs the code of Own, which is not in the file: .* model.export")
+    refused(
+        tmp_path / "own.keras",
+        "needs the code of featuremap-tests>Own, which is not in the file: --import .* model.export",
+    )
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
