@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,3 +121,18 @@ def test_this_test_can_fail(tmp_path: Path) -> None:
     np.save(tmp_path / "tiny.npy", np.zeros((4, 4), np.float32))
     words = ("convolve", "tiny.npy", "-k", "box", "--engine", "tensorflow", "--cmap", "magma")
     assert {"tensorflow", "matplotlib"} <= loaded_by(tmp_path, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("convolve", "sample:china", "-k", "sobel-x", "--cmap", "viridis"),
+        ("health", "sample:china", "-m", "squeezenet"),
+    ],
+)
+def test_nothing_is_said_where_the_home_folder_cannot_be_written(tmp_path: Path, words: tuple[str, ...]) -> None:
+    places = {"HOME": "/proc/none", "MPLCONFIGDIR": "", "XDG_CACHE_HOME": "/proc/none", "XDG_CONFIG_HOME": "/proc/none"}
+    program = "import sys; from featuremap_cli.commands.app import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, *words, "-q", "-o", str(tmp_path)]
+    ran = subprocess.run(command, env={**os.environ, **places}, capture_output=True, text=True, check=True)
+    assert ran.stderr == ""

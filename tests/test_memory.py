@@ -53,3 +53,17 @@ def test_maps_of_a_large_photograph_are_never_whole_in_memory(folder: Path, word
 
 def test_this_test_can_fail(folder: Path) -> None:
     assert peak(folder, "convolve", "large.jpg", "-k", "bank.npy", "-o", "arrays", "--arrays") > MAPS
+
+
+def test_a_run_over_many_images_needs_no_more_than_one_over_few(tmp_path: Path) -> None:
+    """A name for each image goes through what draws titles; nothing of a finished image may stay behind."""
+    pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+    used = []
+    for count in (200, 1400):
+        photographs = tmp_path / str(count)
+        photographs.mkdir()
+        for number in range(count):
+            Image.fromarray(pixels).save(photographs / f"a-photograph-of-a-long-name-{number:05}.png", compress_level=1)
+        words = ("convolve", str(photographs), "-k", "sobel-x", "--jobs", "1", "-q", "-o", f"{photographs}-out")
+        used.append(peak(tmp_path, *words))
+    assert used[1] - used[0] < 8e6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -39,7 +40,9 @@ class ChartTexts:
             if "index" in {field.name for field in fields(entry)}:  # before matplotlib 3.11 a collection's first face
                 entry = replace(entry, index=file.index)
             fontManager.ttflist.append(entry)
-        with matplotlib.rc_context({"font.family": families}):
+        with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
+            # What these fonts lack is escaped or drawn as it can be; a warning for each character helps nobody.
+            warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
             yield
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from featuremap_cli.arrays import Float32, Image
-from featuremap_cli.drawing.palette import IMAGE_COLORS
+from featuremap_cli.drawing.palette import IMAGE_COLORS, MISSING, MISSING_COLOR
 from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
 
 Pixels = NDArray[np.uint8]
@@ -59,32 +59,40 @@ def input_indices(image: Image, height: int, width: int, start: int) -> Pixels:
 
 def _find_indices(image: Image, height: int, width: int, start: int) -> Pixels:
     picture = input_picture(image, height, width)
-    colors = input_colors(image)
+    colors, unknown = input_colors(image), (picture == MISSING_COLOR).all(axis=2)
     if image.channels != 3:
         grays: Pixels = (np.rint(picture[..., 0] * ((len(colors) - 1) / 255)) + start).astype(np.uint8)
+        grays[unknown] = MISSING
         return grays
     paint_box = Pillow.new("P", (1, 1))
     paint_box.putpalette(np.resize(colors, (256, 3)).tobytes())
     dithered = Pillow.fromarray(picture).quantize(palette=paint_box, dither=Pillow.Dither.FLOYDSTEINBERG)
-    indices: Pixels = np.asarray(dithered) % len(colors)
-    return indices + np.uint8(start)
+    indices: Pixels = np.asarray(dithered) % np.uint8(len(colors))
+    indices += np.uint8(start)
+    if np.isnan(image.pixels.min()):
+        indices[unknown] = MISSING
+    return indices
 
 
 def input_picture(image: Image, height: int, width: int) -> Pixels:
     """Return the image at a size: area averages of a large one, sharp pixels of a small one.
 
-    Values outside 0 to 1 (a float file) are scaled from their minimum to their maximum.
+    Values outside 0 to 1 (a float file) are scaled from their minimum to their maximum; NaN has its own color.
 
     Returns:
         uint8 (height, width, 3).
     """
     pixels = image.pixels if image.channels in (1, 3) else image.pixels.mean(axis=2, keepdims=True)
     channels = [_resized(pixels[..., channel], height, width) for channel in range(pixels.shape[2])]
-    resized = np.nan_to_num(np.stack(channels * (3 // len(channels)), axis=2), nan=0.0)
+    resized = np.stack(channels * (3 // len(channels)), axis=2)
+    unknown = np.isnan(resized).any(axis=2)
     low, high = 0.0, 1.0
-    if resized.min() < low or resized.max() > high:
-        low, high = float(resized.min()), float(resized.max())
+    least, greatest = np.fmin.reduce(resized, axis=None), np.fmax.reduce(resized, axis=None)
+    if least < low or greatest > high:
+        low, high = float(least), float(greatest)
+    resized[unknown] = low
     even: Pixels = np.rint((resized - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
+    even[unknown] = MISSING_COLOR
     return even
 
 

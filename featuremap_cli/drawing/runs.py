@@ -29,7 +29,7 @@ _notices: set[str] = set()
 """Why characters of this process's texts had to be escaped."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def runs(text: str) -> tuple[Run, ...]:
     """Return the runs of one line of text, from left to right."""
     text = shown(text)

@@ -97,7 +97,8 @@ def wrap(parts: list[str], size: int, width: int) -> list[str]:
     return [shorten(line, size, width) for line in lines]
 
 
-@lru_cache(maxsize=4096)
+# Titles hold an image's name, and a run has many images: what is kept stays small.
+@lru_cache(maxsize=256)
 def _set(text: str, size: int) -> Coverage:
     """Return the coverage of `text`, drawn by Pillow."""
     mask = Image.new("L", (_width(text, size), line_height(size)))
@@ -113,7 +114,7 @@ def _tabular_widths(size: int) -> Mapping[str, int]:
     return {character: _width(character, size) for character in _TABULAR}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _width(text: str, size: int) -> int:
     # Measured without being drawn: finding what of a long title fits takes many widths.
     return max(1, round(sum(run.length(size) for run in runs(text))))

@@ -17,7 +17,7 @@ from PIL import ImageFile, UnidentifiedImageError
 
 from featuremap_cli.arrays import Image
 from featuremap_cli.errors import ImageError
-from featuremap_cli.sources import arrays_on_disk, deep_color, multiband, pillow_modes
+from featuremap_cli.sources import arrays_on_disk, bitmap_alpha, deep_color, multiband, nodata, pillow_modes
 from featuremap_cli.sources.locations import is_sample, printable, sample_path
 from featuremap_cli.sources.pillow_formats import needed_package, open_picture, refused_format
 from featuremap_cli.sources.pixel_values import PIXEL_LIMIT, Decoded, check_size
@@ -82,7 +82,8 @@ def read_image(path: str, *, pixel_limit: int = PIXEL_LIMIT) -> Image:
     Returns:
         The picture, pixels float32 (height, width, channels): 1 channel for gray, 3 for color (palettes, CMYK and the
         like become RGB), as many as there are bands otherwise. Integers of n bits are divided by 2^n - 1, floats are
-        as they were. Alpha is composited over white. `notes` say what was converted.
+        as they were. Alpha is composited over white, and pixels that GDAL's tag calls no data are NaN. `notes` say
+        what was converted.
 
     Raises:
         ImageError: the file is missing, a folder, unreadable, empty, truncated, damaged, not an image, too large,
@@ -158,7 +159,9 @@ def _decode(encoded: _Encoded, pixel_limit: int) -> Decoded:
                 return deep_color.read_deep(lambda: _open(encoded))
             if deep_color.is_deep_pixmap(image):
                 return deep_color.read_deep_pixmap(image)
-            return pillow_modes.decode(image, encoded.shown)
+            has_alpha = bitmap_alpha.may_hold_alpha(image)
+            decoded = pillow_modes.decode(image, encoded.shown)
+        return bitmap_alpha.composited(decoded, lambda: _open(encoded)) if has_alpha else decoded
     except UnidentifiedImageError as error:
         raise ImageError(_not_an_image(encoded)) from error
     except DECODER_ERRORS as error:
@@ -169,12 +172,14 @@ def _decode_tiff(encoded: _Encoded, pixel_limit: int) -> Decoded:
     try:
         with _open(encoded) as image:
             check_size(encoded.shown, image.height, image.width, len(image.getbands()), pixel_limit)
-            if multiband.pillow_is_exact(image):
-                return pillow_modes.decode(image, encoded.shown, multiband.used_bits(image))
+            no_data, exact, bits = nodata.value_of(image), multiband.pillow_is_exact(image), multiband.used_bits(image)
+            if exact and no_data is None:
+                return pillow_modes.decode(image, encoded.shown, bits)
             can_read_deep, can_read = deep_color.can_read_deep(image), True
     except UnidentifiedImageError:
         # Pillow says the same of an unknown number of bands as of no TIFF at all; tifffile tells them apart.
-        can_read_deep = can_read = False
+        can_read_deep = can_read = exact = False
+        no_data, bits = None, 8
     try:
         with encoded.stream() as stream:
             return multiband.read_multiband(stream, encoded.shown, pixel_limit)
@@ -183,7 +188,10 @@ def _decode_tiff(encoded: _Encoded, pixel_limit: int) -> Decoded:
             return deep_color.read_deep(lambda: _open(encoded))
         if can_read:
             with _open(encoded) as image:
-                pixels, notes = pillow_modes.decode(image, encoded.shown)
+                pixels, notes = decoded = pillow_modes.decode(image, encoded.shown, bits)
+                if exact and no_data is not None:
+                    largest = 1 if image.mode == "F" else 2**bits - 1
+                    return nodata.marked_by_pixels(decoded, no_data, largest)
             return Decoded(pixels, (*notes, "read with 8 bits a sample; pip install 'featuremap-cli[tiff]' for all"))
         raise ImageError(
             f"{encoded.shown} is compressed in a way that needs another package ({error}): "

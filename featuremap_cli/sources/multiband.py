@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from featuremap_cli.arrays import Float32
 from featuremap_cli.errors import ImageError
+from featuremap_cli.sources import nodata
 from featuremap_cli.sources.pixel_values import (
     ALPHA_NOTE,
     Decoded,
@@ -99,8 +100,15 @@ def read_multiband(data: BinaryIO, shown: str, pixel_limit: int) -> Decoded:
     orientation = page.tags.valueof(274, 1)
     if orientation in range(2, 9):
         notes.append("turned upright as its orientation tag says")
-    pixels, color_notes = _in_color(page, samples, shown)
-    return Decoded(np.ascontiguousarray(turned_upright(pixels, orientation)), (*notes, *color_notes))
+    value = nodata.read_value(page.tags.valueof(nodata.TAG))
+    without = None if value is None else nodata.places(samples, value)
+    if without is not None and np.isnan(value or 0):
+        samples = np.where(without, samples.dtype.type(0), samples)
+    decoded = Decoded(*_in_color(page, samples, shown))
+    if without is not None and value is not None:
+        decoded = nodata.marked(decoded, without, value)
+    pixels = np.ascontiguousarray(turned_upright(decoded.pixels, orientation))
+    return Decoded(pixels, (*notes, *decoded.notes))
 
 
 def _first_page(data: BinaryIO, shown: str, pixel_limit: int) -> tuple[Any, NDArray[Any], bool]:

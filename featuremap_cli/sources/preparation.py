@@ -49,6 +49,9 @@ def to_rgb(image: Image) -> Image:
     return replace(image, pixels=np.repeat(image.pixels, 3, axis=2), notes=(*image.notes, "gray repeated as RGB"))
 
 
+_BAND_PIXELS = 1 << 24
+
+
 def resize(image: Image, width: int, height: int) -> Image:
     """Change the size; the aspect ratio changes with it.
 
@@ -114,9 +117,15 @@ def _cropped(image: Image, width: int, height: int) -> Image:
 
 def _resized(pixels: Float32, width: int, height: int) -> Float32:
     result = np.empty((height, width, pixels.shape[2]), np.float32)
+    rows = max(1, _BAND_PIXELS // width)
     for channel in range(pixels.shape[2]):
         plane = Pillow.fromarray(np.ascontiguousarray(pixels[..., channel]))
-        result[..., channel] = np.asarray(plane.resize((width, height), Pillow.Resampling.BILINEAR))
+        # In bands, so that a large result is not held twice more while Pillow hands it over.
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            box = 0, top * pixels.shape[0] / height, pixels.shape[1], bottom * pixels.shape[0] / height
+            band = plane.resize((width, bottom - top), Pillow.Resampling.BILINEAR, box)
+            result[top:bottom, :, channel] = np.asarray(band)
     return result
 
 

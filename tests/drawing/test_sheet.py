@@ -263,3 +263,14 @@ def test_separate_tiles_share_the_sheet_s_scale():
     for tile, (_, sheet) in zip(on_sheet, draw_tiles(layer(maps), style), strict=True):
         step, own = tile.shape[0] // 8, sheet.picture.height // 8
         assert np.array_equal(tile[::step, ::step], np.asarray(sheet.picture)[::own, ::own])
+
+
+def test_pixels_of_the_image_that_are_nan_have_their_own_color():
+    pixels = np.full((30, 40, 3), 0.5, np.float32)
+    pixels[10:20, 10:20, 1] = np.nan
+    for channels in (3, 1):
+        image = Image(pixels[..., :channels] if channels == 3 else pixels[..., 1:2], "x.tif")
+        sheet = draw_maps(layer(signed(2)), SheetStyle(), TITLE, image=image)
+        pink = (np.asarray(sheet.picture) == 240).sum()
+        whole = np.isin(np.asarray(sheet.picture), range(127, 239)).sum() + pink
+        assert pink / whole == pytest.approx(100 / 1200, rel=0.1)

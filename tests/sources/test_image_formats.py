@@ -180,3 +180,50 @@ def test_a_profile_that_is_srgb_or_none_changes_nothing(tmp_path: Path) -> None:
         plain = read_image(str(tmp_path / "b.png"))
         assert plain.notes == ()
         np.testing.assert_allclose(plain.pixels, colors / np.float32(255), atol=1e-6)
+
+
+def test_a_bitmap_s_fourth_byte_is_alpha_where_it_holds_any(tmp_path: Path) -> None:
+    """Pillow writes alpha into a BMP of 32 bits and does not read it; the same pixels as a PNG are what it means."""
+    colors = np.random.default_rng(3).integers(0, 256, (8, 9, 4)).astype(np.uint8)
+    for name in ("a.bmp", "a.png"):
+        Pillow.fromarray(colors).save(tmp_path / name)
+    bitmap, png = (read_image(str(tmp_path / name)) for name in ("a.bmp", "a.png"))
+    np.testing.assert_array_equal(bitmap.pixels, png.pixels)
+    assert bitmap.notes == png.notes == ("alpha composited over white",)
+    for unused in (0, 255):
+        colors[..., 3] = unused
+        Pillow.fromarray(colors).save(tmp_path / "b.bmp")
+        opaque = read_image(str(tmp_path / "b.bmp"))
+        assert opaque.notes == ()
+        np.testing.assert_allclose(opaque.pixels, colors[..., :3] / np.float32(255), atol=1e-7)
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+@pytest.mark.parametrize(
+    ("kind", "value", "scale"), [(np.float32, -9999, 1), (np.uint16, 65535, 65535), (np.uint8, 0, 255)]
+)
+def test_pixels_that_gdal_calls_no_data_are_nan(
+    tmp_path: Path, kind: type, value: int, scale: int, compression: str | None
+) -> None:
+    heights = np.random.default_rng(4).integers(1, 250, (12, 15)).astype(kind)
+    heights[2:5, 3:7] = value
+    tag = (42113, "s", 0, str(value), True)
+    if compression is None:
+        tifffile.imwrite(tmp_path / "a.tif", heights, extratags=[tag])
+    else:  # which tifffile needs a package for, and Pillow does not
+        Pillow.fromarray(heights).save(tmp_path / "a.tif", compression="tiff_lzw", tiffinfo={42113: str(value)})
+    image = read_image(str(tmp_path / "a.tif"))
+    expected = np.where(heights == kind(value), np.nan, heights / np.float32(scale))
+    np.testing.assert_allclose(image.pixels[..., 0], expected, rtol=1e-6)
+    assert image.notes == (f"no data ({value}) in 12 of 180 pixels, which count as NaN",)
+
+
+def test_no_data_may_be_nan_itself_and_may_be_lacking_in_one_band(tmp_path: Path) -> None:
+    bands = np.random.default_rng(5).normal(size=(7, 6, 5)).astype(np.float32)
+    bands[1, 2, 4] = np.nan
+    told = {"photometric": "minisblack", "planarconfig": "contig"}
+    tifffile.imwrite(tmp_path / "a.tif", bands, extratags=[(42113, "s", 0, "nan", True)], **told)
+    np.testing.assert_array_equal(read_image(str(tmp_path / "a.tif")).pixels, bands)
+    tifffile.imwrite(tmp_path / "b.tif", bands, **told)
+    with pytest.raises(ImageError, match="NaN"):
+        read_image(str(tmp_path / "b.tif"))

@@ -140,3 +140,15 @@ def test_any_size_fits(height: int, width: int, new_height: int, new_width: int,
     picture_part = fitted[fitted > 0] if how == "pad" else fitted
     np.testing.assert_allclose(picture_part, 0.75, rtol=1e-5)
     assert picture_part.size > 0
+
+
+def test_a_large_size_is_made_in_bands_and_comes_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image(np.random.default_rng(0).random((37, 53, 2), np.float32), "made.png")
+    for width, height in ((41, 29), (130, 211)):
+        whole = resize(image, width, height).pixels
+        for channel in range(2):
+            plane = Pillow.fromarray(image.pixels[..., channel]).resize((width, height), Pillow.Resampling.BILINEAR)
+            np.testing.assert_array_equal(whole[..., channel], np.asarray(plane))
+        monkeypatch.setattr("featuremap_cli.sources.preparation._BAND_PIXELS", 7 * width)
+        np.testing.assert_allclose(resize(image, width, height).pixels, whole, atol=1e-5)
+        monkeypatch.undo()
