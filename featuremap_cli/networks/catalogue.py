@@ -57,7 +57,8 @@ def load_network(
     if weights != "imagenet" and not spec.startswith(APPLICATION):
         raise UsageError(f"--weights is for keras:NAME; {spec} has its own weights: leave --weights out")
     require_modules(imports)
-    known = None
+    known: Network | None = None
+    told: tuple[str, ...] = ()
     if spec.startswith(APPLICATION):
         return _application(spec, weights, input_size, free_size, known=True)
     if spec in BUILTIN:
@@ -67,12 +68,15 @@ def load_network(
         if path.suffix.lower() == ".onnx":
             return _onnx_file(path, input_size, free_size)
         require_sound_file(path, unsafe=unsafe)  # which loading does too, after seconds of importing Keras
-        known = _known_file(path, input_size, free_size)
+        known, told = _known_file(path, input_size, free_size)
         if known is None:
             require_code(path, imports)
-    return known or load_in_tensorflow(
+    if known is not None:
+        return known
+    network = load_in_tensorflow(
         spec, weights=weights, unsafe=unsafe, input_size=input_size, free_size=free_size, imports=imports
     )
+    return replace(network, notices=(*network.notices, *told))
 
 
 def load_in_tensorflow(
@@ -114,10 +118,22 @@ def _known_builtin(name: str, input_size: tuple[int, int] | None) -> Network | N
     return load_known_builtin(BUILTIN[name], input_size)
 
 
-def _known_file(path: Path, input_size: Pixels | None, free_size: Pixels | None) -> Network | None:
-    from featuremap_cli.networks.configuration.loading import load_known_file
+def _known_file(
+    path: Path, input_size: Pixels | None, free_size: Pixels | None
+) -> tuple[Network | None, tuple[str, ...]]:
+    from featuremap_cli.networks.configuration.loading import NotUnderstoodError, load_known_file
 
-    return load_known_file(path, input_size, free_size)
+    try:
+        return load_known_file(path, input_size, free_size), ()
+    except NotUnderstoodError as error:
+        return None, (_about_fault(path.name, error),)
+
+
+def _about_fault(name: str, error: Exception) -> str:
+    return (
+        f"{name} is run by TensorFlow, which starts slowly: it should have been read without ({error}); this is a fault "
+        "of featuremap's own, please report it"
+    )
 
 
 def _builtin(name: str, input_size: tuple[int, int] | None) -> Network:
@@ -133,10 +149,14 @@ def _application(
     name = spec.removeprefix(APPLICATION)
     require_application(name)
     from featuremap_cli.networks.applications import application_preprocessing, build_application
-    from featuremap_cli.networks.configuration.loading import load_known_model
+    from featuremap_cli.networks.configuration.loading import NotUnderstoodError, load_known_model
 
     model, preprocessing = build_application(name, weights, input_size), application_preprocessing(name)
-    found = load_known_model(model, spec, input_size, preprocessing, free_size) if known else None
+    try:
+        found = load_known_model(model, spec, input_size, preprocessing, free_size) if known else None
+    except NotUnderstoodError as error:
+        network = _of_model(model, spec, input_size, preprocessing, free_size)
+        return replace(network, notices=(*network.notices, _about_fault(spec, error)))
     return found or _of_model(model, spec, input_size, preprocessing, free_size)
 
 

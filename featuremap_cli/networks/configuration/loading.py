@@ -23,6 +23,16 @@ from featuremap_cli.networks.runtime_recorder import RuntimeRecorder, Weights
 from featuremap_cli.sources.checkpoints import opened_network
 
 
+_FAULTS = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+class NotUnderstoodError(Exception):
+    """A configuration of layers that are known, which was not understood all the same."""
+
+    def __init__(self, fault: Exception) -> None:
+        super().__init__(f"{type(fault).__name__}: {fault}")
+
+
 def load_known_builtin(network: BuiltinNetwork, input_size: tuple[int, int] | None = None) -> Network | None:
     """A built-in network.
 
@@ -55,6 +65,8 @@ def load_known_file(path: Path, input_size: Pixels | None = None, free_size: Pix
 
     Raises:
         NetworkError: the file is no network.
+        NotUnderstoodError: its configuration is not laid out as Keras lays it out, or there is a fault here: Keras
+            itself tells which.
     """
     weights = FileWeights(path)
     with opened_network(path) as saved:
@@ -66,9 +78,10 @@ def load_known_file(path: Path, input_size: Pixels | None = None, free_size: Pix
         weights.require(graph.layers)
     except ImpossibleSettingError as error:
         raise NetworkError(f"{path.name} is damaged, or was changed by hand: its layer {error}") from error
-    # A configuration that is not laid out as Keras lays it out: Keras itself shall say what is wrong with it.
-    except (UnknownLayerError, KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except UnknownLayerError:
         return None
+    except _FAULTS as fault:
+        raise NotUnderstoodError(fault) from fault
     image, recorder = _input_and_recorder(graph, path.name, weights)
     guessed = guess(_names(graph), _scales_inside(graph, weights), path.name, image.channels)
     return Network.guessed(path.name, image, guessed, notices, recorder)
@@ -92,12 +105,21 @@ def load_known_model(
 
     Returns:
         None where it has a layer that is not known, or does not run at that size.
+
+    Raises:
+        NotUnderstoodError: its configuration is not as it was expected, by a fault here.
     """
     try:
-        graph, notices = _sized_graph(json.loads(model.to_json()), name, input_size, free_size)
+        configuration = json.loads(model.to_json())
     # Code of somebody's own writes its configuration, and what comes out is not ours to judge.
-    except (UnknownLayerError, KeyError, TypeError, ValueError, AttributeError, IndexError, NotImplementedError):
+    except (*_FAULTS, NotImplementedError):
         return None
+    try:
+        graph, notices = _sized_graph(configuration, name, input_size, free_size)
+    except UnknownLayerError:
+        return None
+    except _FAULTS as fault:
+        raise NotUnderstoodError(fault) from fault
     weights = ModelWeights(model)
     if not weights.fit(graph.layers):
         return None

@@ -372,3 +372,19 @@ def test_weights_of_other_shapes_than_the_configuration_says_are_left_to_keras(t
 def test_files_of_keras_2_are_never_run_otherwise(name: str, ending: str) -> None:
     path = Path(__file__).parents[2] / "reference" / f"{name}{ending}"
     assert load_known_file(path) is None
+
+
+def test_a_fault_of_ours_is_told_and_tensorflow_runs_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(sequential(), tmp_path / "net.keras")
+
+    def faulty(*arguments: object) -> None:
+        raise KeyError("axis")
+
+    monkeypatch.setattr("featuremap_cli.networks.configuration.loading.whole_graph", faulty)
+    network = load_network(str(path))
+    assert isinstance(network.recorder, KerasRecorder)
+    (told,) = [line for line in network.notices if "fault of featuremap's own" in line]
+    assert "net.keras is run by TensorFlow" in told
+    assert "KeyError: 'axis'" in told
