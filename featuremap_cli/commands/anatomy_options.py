@@ -9,10 +9,20 @@ from typing import Annotated
 
 import typer
 
+from featuremap_cli.commands.completion import (
+    complete_cmap,
+    complete_filters,
+    complete_folders,
+    complete_images,
+    complete_layer,
+    complete_model,
+    offer,
+)
 from featuremap_cli.commands.options import (
     BATCH,
     DRAWING,
     NETWORK,
+    SCALES,
     DrawingOptions,
     Fit,
     Imports,
@@ -26,13 +36,36 @@ from featuremap_cli.commands.options import (
 from featuremap_cli.errors import NotationError, UsageError
 
 OneImage = Annotated[
-    str, typer.Argument(metavar="IMAGE", help="An image file, sample:china or sample:flower.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="IMAGE",
+        help="An image file, sample:china or sample:flower.",
+        show_default=False,
+        autocompletion=complete_images,
+    ),
 ]
 Kernel = Annotated[
     str | None,
-    typer.Option("--kernel", "-k", metavar="SPEC", help="Preset, numbers, file or NETWORK:LAYER.", show_default=False),
+    typer.Option(
+        "--kernel",
+        "-k",
+        metavar="SPEC",
+        help="Preset, numbers, file or NETWORK:LAYER.",
+        show_default=False,
+        autocompletion=complete_filters,
+    ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.", rich_help_panel=BATCH)]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Folder for the results.",
+        rich_help_panel=BATCH,
+        autocompletion=complete_folders,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices.", rich_help_panel=BATCH)]
 Json = Annotated[bool, typer.Option("--json", help="The numbers, as a JSON object on stdout.", rich_help_panel=BATCH)]
 
@@ -47,7 +80,12 @@ class MapOptions:
         typer.Option(metavar="ROW,COL", help="Work out this value of the map, number by number.", show_default=False),
     ] = None
     channels: Annotated[
-        str, typer.Option(metavar="N|all", help="Channels shown one by one, those that contribute most.")
+        str,
+        typer.Option(
+            metavar="N|all",
+            help="Channels shown one by one, those that contribute most.",
+            autocompletion=offer("all"),
+        ),
     ] = "8"
     all_filters: Annotated[
         bool, typer.Option("--all-filters", help="Sheets of all the layer's maps after each stage too.")
@@ -67,6 +105,7 @@ class ModelOptions:
             help="alexnet, squeezenet, keras:NAME, a .keras, .h5 or .onnx file.",
             show_default=False,
             rich_help_panel=NETWORK,
+            autocompletion=complete_model,
         ),
     ] = None
     layer: Annotated[
@@ -78,6 +117,7 @@ class ModelOptions:
             help="A convolution's path or index.",
             show_default=False,
             rich_help_panel=NETWORK,
+            autocompletion=complete_layer,
         ),
     ] = None
     weights: Weights = "imagenet"
@@ -98,12 +138,16 @@ class AnatomyDrawing(DrawingOptions):
             metavar="SCALE",
             help="Of the sheets: map, layer, symmetric, percentile:LO,HI, or LO,HI.",
             rich_help_panel=DRAWING,
+            autocompletion=offer(*SCALES),
         ),
     ] = "symmetric"
     cmap: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Of signed values: any matplotlib colormap, or gray.", rich_help_panel=DRAWING
+            metavar="NAME",
+            help="Of signed values: any matplotlib colormap, or gray.",
+            rich_help_panel=DRAWING,
+            autocompletion=complete_cmap,
         ),
     ] = "RdBu_r"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -15,25 +16,39 @@ from featuremap_cli.commands.console import escape_what_cannot_be_written, tell
 from featuremap_cli.commands.edge import register
 from featuremap_cli.errors import ExitCode
 
-# Each command is the function of its name in the module of its name, imported only when it is the one that runs.
-COMMANDS = (
-    "convolve",
-    "filters",
-    "activations",
-    "anatomy",
-    "health",
-    "patches",
-    "project",
-    "layers",
-    "arithmetic",
-    "kernels",
-    "networks",
-    "gallery",
-)
+COMPLETING = "_FEATUREMAP_COMPLETE"
+"""The variable by which a shell asks for completions; Typer makes it of the program's name."""
+
+COMPLETION_OPTIONS = frozenset(("--show-completion", "--install-completion"))
+
+# Each command is the function of its name in the module of its name, imported only when it is the one that runs or is
+# being completed; of the others, its name and what it does is all that anybody asks for. A test holds that this is what
+# the functions say themselves.
+COMMANDS: Mapping[str, str] = {
+    "convolve": "Apply filters straight to images and draw the feature maps.",
+    "filters": "Draw filters: kernels written by hand, or a network's layers.",
+    "activations": "Run a network on images and draw the feature maps of its layers.",
+    "anatomy": "Draw how one feature map is made: channels times kernels, their sum, bias, ReLU, pooling.",
+    "health": "Measure sparsity, dead filters and NaN over images; fail on thresholds.",
+    "patches": "Find the image patches that excite each filter most, beside their projections.",
+    "project": "Project one activation back to pixels: what in the image a filter answers to.",
+    "layers": "List a network's layers: shapes, parameters, MACs, memory, receptive field.",
+    "arithmetic": (
+        "Say what a described stack of layers costs and sees: shapes, parameters, MACs, memory, receptive field."
+    ),
+    "kernels": "Show the built-in kernels, each with its matrix and its source.",
+    "networks": "List the built-in networks: license, size, input and preprocessing.",
+    "gallery": "Write a page to browse a run: images down, layers across.",
+}
 
 
-def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
-    """Return the command line with these commands in it."""
+def build_app(named: str | None, listed: bool) -> typer.Typer:
+    """Return the command line.
+
+    Args:
+        named: the command that is to run or to be completed; None for none.
+        listed: whether the others are in it too, by name only, for help, completion and suggestions.
+    """
     app = typer.Typer(
         name="featuremap",
         invoke_without_command=True,
@@ -42,9 +57,16 @@ def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
         context_settings={"help_option_names": ["--help", "-h"]},
     )
     app.callback()(featuremap)
-    for name in names:
-        register(app, getattr(importlib.import_module(f"featuremap_cli.commands.{name}"), name))
+    for name, summary in COMMANDS.items():
+        if name == named:
+            register(app, getattr(importlib.import_module(f"featuremap_cli.commands.{name}"), name))
+        elif listed:
+            app.command(name, help=summary, short_help=summary)(_not_run)
     return app
+
+
+def _not_run() -> None:
+    raise AssertionError("a command that only stands in a list")
 
 
 def _show_version(wanted: bool) -> None:
@@ -78,7 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Pillow warns of oddities in files that it reads all the same; what matters to a user is said in a line of ours.
     warnings.filterwarnings("ignore", module="PIL")
     try:
-        app = build_app(_asked_for(sys.argv[1:] if arguments is None else arguments))
+        app = build_app(*_asked_for(sys.argv[1:] if arguments is None else arguments))
+        if os.environ.get(COMPLETING) or COMPLETION_OPTIONS.intersection(sys.argv[1:2]):
+            from featuremap_cli.commands.completion_shells import command_of
+
+            return int(command_of(app).main(arguments, prog_name="featuremap", standalone_mode=False) or ExitCode.DONE)
         return int(app(arguments, prog_name="featuremap", standalone_mode=False) or ExitCode.DONE)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
@@ -89,6 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
 
 
-def _asked_for(words: Sequence[str]) -> Sequence[str]:
-    """Return the one command that is to run, or all of them where help, completion or a suggestion needs them."""
-    return words[:1] if words and words[0] in COMMANDS else COMMANDS
+def _asked_for(words: Sequence[str]) -> tuple[str | None, bool]:
+    """Return the one command that is to run or to be completed, and whether somebody may ask for the others."""
+    is_completing = bool(os.environ.get(COMPLETING))
+    if is_completing:
+        from featuremap_cli.commands.completion_shells import words_before
+
+        words = words_before()
+    first = next((word for word in words if not word.startswith("-")), None)
+    named = first if first in COMMANDS else None
+    return named, named is None or words[0] != named

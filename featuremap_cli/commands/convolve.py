@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from featuremap_cli.commands.completion import complete_filters
 from featuremap_cli.commands.console import tell
 from featuremap_cli.commands.options import (
     NETWORK,
@@ -42,6 +43,7 @@ Kernels = Annotated[
         metavar="SPEC",
         help="Preset, numbers, file or NETWORK:LAYER; repeatable.",
         show_default="vertical:7 horizontal:7",
+        autocompletion=complete_filters,
     ),
 ]
 Gray = Annotated[bool, typer.Option("--gray", help="Take the luminance of the image first.")]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from featuremap_cli.commands.completion import complete_filters, complete_folders
 from featuremap_cli.commands.console import give, tell
 from featuremap_cli.commands.options import BATCH, FilterSheetOptions, Imports, Preprocess, Unsafe, Weights
 
@@ -17,9 +18,20 @@ Specs = Annotated[
         metavar="SPEC...",
         help="sobel-x, gaussian:7,1.5, `0 -1 0; -1 5 -1; 0 -1 0`, bank.npy, alexnet:conv1, model.keras:stem/conv",
         show_default=False,
+        autocompletion=complete_filters,
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.", rich_help_panel=BATCH)]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Folder for the results.",
+        rich_help_panel=BATCH,
+        autocompletion=complete_folders,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices.", rich_help_panel=BATCH)]
 
 

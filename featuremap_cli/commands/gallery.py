@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from featuremap_cli.commands.completion import complete_folders
 from featuremap_cli.commands.console import give
 from featuremap_cli.errors import OutputError, UsageError
 
@@ -17,7 +18,13 @@ _MARK = b'<meta name="generator" content="featuremap '
 _BYTES_BEFORE_THE_MARK = 4096
 
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="What --out named in a run, or `featuremaps`.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help="What --out named in a run, or `featuremaps`.",
+        show_default=False,
+        autocompletion=complete_folders,
+    ),
 ]
 
 

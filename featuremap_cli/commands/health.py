@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from featuremap_cli.commands.completion import complete_model
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.health_job import HealthJob
 from featuremap_cli.commands.kept_job import KeptJob
@@ -32,6 +33,7 @@ Compare = Annotated[
         help="An earlier checkpoint of the same architecture: what changed since, in weights and maps.",
         show_default=False,
         rich_help_panel=NETWORK,
+        autocompletion=complete_model,
     ),
 ]
 AsCsv = Annotated[bool, typer.Option("--csv", help="A line a filter on stdout, as in health.csv.")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from featuremap_cli.commands.completion import complete_presets
 from featuremap_cli.commands.console import give, give_json
 
 if TYPE_CHECKING:
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
 
 Specs = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SPEC]...", help="Show these alone, with arguments: gaussian:5,1.", show_default=False),
+    typer.Argument(
+        metavar="[SPEC]...",
+        help="Show these alone, with arguments: gaussian:5,1.",
+        show_default=False,
+        autocompletion=complete_presets,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON list on stdout.")]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from featuremap_cli.commands.arithmetic import AsCsv, BatchSize, Dtype, refuse_both
+from featuremap_cli.commands.completion import complete_folders, complete_images, complete_model, complete_weights
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.options import NETWORK, Imports, Layers, Unsafe, read_size
 from featuremap_cli.errors import UsageError
@@ -28,6 +29,7 @@ Model = Annotated[
         metavar="MODEL",
         help="alexnet, squeezenet, keras:NAME, a .keras, .h5 or .onnx file, or a SavedModel folder.",
         show_default=False,
+        autocompletion=complete_model,
     ),
 ]
 Weights = Annotated[
@@ -37,6 +39,7 @@ Weights = Annotated[
         help="Weights of a keras:NAME network; the numbers do not depend on them.",
         show_default="none",
         rich_help_panel=NETWORK,
+        autocompletion=complete_weights,
     ),
 ]
 InputSize = Annotated[
@@ -50,6 +53,7 @@ Show = Annotated[
         help="Draw what one position of each layer sees of this image, instead of the table.",
         show_default=False,
         rich_help_panel=SHOW,
+        autocompletion=complete_images,
     ),
 ]
 At = Annotated[
@@ -62,7 +66,17 @@ Fit = Annotated[
     Literal["crop", "stretch", "pad"],
     typer.Option(help="How the image comes to the network's size.", rich_help_panel=SHOW),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the picture.", rich_help_panel=SHOW)]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Folder for the picture.",
+        rich_help_panel=SHOW,
+        autocompletion=complete_folders,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON object on stdout.")]
 
 

@@ -11,7 +11,20 @@ from typing import Annotated, Literal
 
 import typer
 
+from featuremap_cli.commands.completion import (
+    complete_cmap,
+    complete_folders,
+    complete_images,
+    complete_layers,
+    complete_model,
+    complete_modules,
+    complete_weights,
+    offer,
+)
 from featuremap_cli.errors import NotationError, UsageError
+
+SCALES = ("map", "layer", "symmetric", "symmetric:99", "percentile:1,99")
+"""What `--scale` may say, as completion offers it."""
 
 OPERATION, NETWORK, DRAWING, BATCH = "How the filters are applied", "Network", "Drawing", "Batch and output"
 
@@ -22,7 +35,11 @@ class OperationOptions:
 
     padding: Annotated[
         str,
-        typer.Option(help="same, valid (both as in TensorFlow), or pixels on every side.", rich_help_panel=OPERATION),
+        typer.Option(
+            help="same, valid (both as in TensorFlow), or pixels on every side.",
+            rich_help_panel=OPERATION,
+            autocompletion=offer("same", "valid"),
+        ),
     ] = "same"
     border: Annotated[
         Literal["zero", "reflect", "edge", "wrap"],
@@ -61,7 +78,12 @@ class OperationOptions:
     ] = None
     pool: Annotated[
         str | None,
-        typer.Option(metavar="max|avg[:SIZE[,STRIDE[,same]]]", help="Pooling, last.", rich_help_panel=OPERATION),
+        typer.Option(
+            metavar="max|avg[:SIZE[,STRIDE[,same]]]",
+            help="Pooling, last.",
+            rich_help_panel=OPERATION,
+            autocompletion=offer("max", "max:2", "max:3,2", "avg", "avg:2"),
+        ),
     ] = None
     engine: Annotated[
         Literal["numpy", "tensorflow"],
@@ -79,10 +101,17 @@ class SheetOptions:
             metavar="SCALE",
             help="map (each tile its own range), layer, symmetric[:PERCENT], percentile:LO,HI, or LO,HI.",
             rich_help_panel=DRAWING,
+            autocompletion=offer(*SCALES),
         ),
     ] = "map"
     cmap: Annotated[
-        str, typer.Option(metavar="NAME", help="gray, or any matplotlib colormap.", rich_help_panel=DRAWING)
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="gray, or any matplotlib colormap.",
+            rich_help_panel=DRAWING,
+            autocompletion=complete_cmap,
+        ),
     ] = "gray"
     limit: Annotated[
         str | None,
@@ -91,6 +120,7 @@ class SheetOptions:
             help="How many maps to draw at most.",
             show_default="64, or all that --select names",
             rich_help_panel=DRAWING,
+            autocompletion=offer("all"),
         ),
     ] = None
     select: Annotated[
@@ -105,7 +135,13 @@ class SheetOptions:
         int | None, typer.Option(min=1, metavar="N", help="Tiles in a row.", rich_help_panel=DRAWING)
     ] = None
     tile: Annotated[
-        str, typer.Option(metavar="W,H|auto|full", help="Size of a tile in pixels.", rich_help_panel=DRAWING)
+        str,
+        typer.Option(
+            metavar="W,H|auto|full",
+            help="Size of a tile in pixels.",
+            rich_help_panel=DRAWING,
+            autocompletion=offer("auto", "full"),
+        ),
     ] = "auto"
     labels: Annotated[
         bool, typer.Option("--labels/--no-labels", help="Index and range below each tile.", rich_help_panel=DRAWING)
@@ -166,7 +202,12 @@ class GatherOptions:
     out: Annotated[
         str,
         typer.Option(
-            "--out", "-o", metavar="DIR", help="Folder for the results, or s3://bucket/folder.", rich_help_panel=BATCH
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for the results, or s3://bucket/folder.",
+            rich_help_panel=BATCH,
+            autocompletion=complete_folders,
         ),
     ] = "featuremaps"
     fail_fast: Annotated[
@@ -189,6 +230,7 @@ class GatherOptions:
             help="Refuse images, borders and maps of more pixels.",
             show_default="178,956,970",
             rich_help_panel=BATCH,
+            autocompletion=offer("none"),
         ),
     ] = str(PIXELS)
     dry_run: Annotated[
@@ -232,12 +274,18 @@ Images = Annotated[
         metavar="IMAGES...",
         help="Files, folders, quoted globs, addresses (s3://...), `-` (paths on stdin), sample:china, sample:flower.",
         show_default=False,
+        autocompletion=complete_images,
     ),
 ]
 
 Weights = Annotated[
     str,
-    typer.Option(metavar="imagenet|none|FILE", help="Weights of a keras:NAME network.", rich_help_panel=NETWORK),
+    typer.Option(
+        metavar="imagenet|none|FILE",
+        help="Weights of a keras:NAME network.",
+        rich_help_panel=NETWORK,
+        autocompletion=complete_weights,
+    ),
 ]
 Unsafe = Annotated[
     bool,
@@ -251,6 +299,7 @@ Imports = Annotated[
         help="A Python module whose layers a model file uses; repeatable.",
         show_default=False,
         rich_help_panel=NETWORK,
+        autocompletion=complete_modules,
     ),
 ]
 Layers = Annotated[
@@ -262,6 +311,7 @@ Layers = Annotated[
         help="A path, a glob, a convolution's index (0, -1), a range (0:5), all, or all-layers; repeatable.",
         show_default=False,
         rich_help_panel=NETWORK,
+        autocompletion=complete_layers,
     ),
 ]
 
@@ -292,6 +342,7 @@ class NetworkOptions:
             metavar="MODEL",
             help="alexnet, squeezenet, keras:NAME, a .keras, .h5 or .onnx file, or a SavedModel folder.",
             rich_help_panel=NETWORK,
+            autocompletion=complete_model,
         ),
     ]
     weights: Weights = "imagenet"

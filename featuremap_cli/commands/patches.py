@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from featuremap_cli.commands.completion import offer
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.kept_job import KeptJob
 from featuremap_cli.commands.options import (
@@ -34,10 +35,22 @@ class PatchOptions:
     """Which places are looked for, and how they are drawn."""
 
     filters: Annotated[
-        str, typer.Option(metavar="0,5,10:20|all", help="Filters to watch, by index.", rich_help_panel=NETWORK)
+        str,
+        typer.Option(
+            metavar="0,5,10:20|all",
+            help="Filters to watch, by index.",
+            rich_help_panel=NETWORK,
+            autocompletion=offer("all"),
+        ),
     ] = "all"
     limit: Annotated[
-        str, typer.Option(metavar="N|all", help="How many filters to watch at most.", rich_help_panel=DRAWING)
+        str,
+        typer.Option(
+            metavar="N|all",
+            help="How many filters to watch at most.",
+            rich_help_panel=DRAWING,
+            autocompletion=offer("all"),
+        ),
     ] = "64"
     top: Annotated[int, typer.Option(min=1, metavar="K", help="Places for each filter.", rich_help_panel=NETWORK)] = 9
     per_image: Annotated[
@@ -66,7 +79,13 @@ class PatchOptions:
         int | None, typer.Option(min=1, metavar="N", help="Filters in a row.", rich_help_panel=DRAWING)
     ] = None
     tile: Annotated[
-        str, typer.Option(metavar="W,H|auto|full", help="Size of a patch in pixels.", rich_help_panel=DRAWING)
+        str,
+        typer.Option(
+            metavar="W,H|auto|full",
+            help="Size of a patch in pixels.",
+            rich_help_panel=DRAWING,
+            autocompletion=offer("auto", "full"),
+        ),
     ] = "auto"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from featuremap_cli.commands.completion import complete_folders, complete_images, complete_layer, offer
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.options import BATCH, NETWORK, NetworkOptions
 from featuremap_cli.errors import ImageError, UsageError
@@ -35,6 +36,7 @@ class ProjectionOptions:
             help="A path, or a convolution's index (0, -1).",
             show_default=False,
             rich_help_panel=NETWORK,
+            autocompletion=complete_layer,
         ),
     ]
     filter: Annotated[
@@ -44,6 +46,7 @@ class ProjectionOptions:
             help="A filter, or the K that fire most here.",
             show_default=False,
             rich_help_panel=NETWORK,
+            autocompletion=offer("top:"),
         ),
     ]
     method: Annotated[Method, typer.Option(help="What passes ReLUs on the way down.", rich_help_panel=NETWORK)] = (
@@ -55,14 +58,31 @@ class ProjectionOptions:
             metavar="ROW,COL|max|all",
             help="The place in the filter's map, where it fires most, or the whole map.",
             rich_help_panel=NETWORK,
+            autocompletion=offer("max", "all"),
         ),
     ] = "max"
 
 
 ImageArgument = Annotated[
-    str, typer.Argument(metavar="IMAGE", help="An image file, or sample:china.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="IMAGE",
+        help="An image file, or sample:china.",
+        show_default=False,
+        autocompletion=complete_images,
+    ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.", rich_help_panel=BATCH)]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Folder for the results.",
+        rich_help_panel=BATCH,
+        autocompletion=complete_folders,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices.", rich_help_panel=BATCH)]
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON object a filter on stdout.", rich_help_panel=BATCH)]
 

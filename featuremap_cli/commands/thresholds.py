@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from featuremap_cli.commands.completion import complete_json
 from featuremap_cli.errors import NotationError, UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ class ThresholdOptions:
     ] = True
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Fail where a layer moved from this earlier --json.", rich_help_panel=CHECKS),
+        typer.Option(
+            metavar="FILE",
+            help="Fail where a layer moved from this earlier --json.",
+            rich_help_panel=CHECKS,
+            autocompletion=complete_json,
+        ),
     ] = None
     tolerance: Annotated[str, typer.Option(metavar="SHARE", help="How far it may move.", rich_help_panel=CHECKS)] = "5%"
 
