@@ -58,9 +58,10 @@ def activations(
     """
     from featuremap_cli.commands.models import content_digest
     from featuremap_cli.commands.provenance import option_words
-    from featuremap_cli.commands.run import find, run_job
+    from featuremap_cli.commands.run import find, refuse_gallery_without_pictures, run_job
     from featuremap_cli.commands.sheets import read_plan
 
+    refuse_gallery_without_pictures(batch, drawing)
     layers = tuple(layer or ())
     words = [word for pattern in layers for word in ("-l", pattern)]
     if before_activation:

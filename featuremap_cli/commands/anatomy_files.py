@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from featuremap_cli import __version__
 from featuremap_cli.batch.outputs import OutputFolder, arrays_file, variant_file
+from featuremap_cli.commands.pictures import styled, write_picture
 
 if TYPE_CHECKING:
     from featuremap_cli.commands.anatomy_subject import Subject
@@ -46,7 +47,6 @@ class AnatomyFiles:
         from featuremap_cli.commands.sheets import npz
         from featuremap_cli.drawing.anatomy import draw_anatomy
         from featuremap_cli.drawing.anatomy_columns import AnatomyPicture
-        from featuremap_cli.drawing.png import encode
         from featuremap_cli.drawing.runs import escaped_notices
 
         anatomy = subject.anatomy
@@ -65,7 +65,9 @@ class AnatomyFiles:
             "Layer": anatomy.layer,
             "Filter": str(anatomy.index),
         }
-        written = [self.folder.write(self.picture, encode(draw_anatomy(picture), text))]
+        with styled(self.plan.page):
+            sheet = draw_anatomy(picture)
+        written = [write_picture(self.folder, self.picture, sheet, text, self.plan.page)]
         if self.plan.arrays:
             written.append(self.folder.write(arrays_file(self.picture), npz(anatomy_arrays(anatomy))))
         return [self.folder.path(one.relative) for one in written], escaped_notices()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from featuremap_cli.commands.options import (
     BATCH,
     DRAWING,
     NETWORK,
+    PLAIN,
     SCALES,
     DrawingOptions,
     Fit,
@@ -29,6 +30,7 @@ from featuremap_cli.commands.options import (
     InputSize,
     NetworkOptions,
     OperationOptions,
+    PageOptions,
     Preprocess,
     Unsafe,
     Weights,
@@ -199,7 +201,11 @@ def require_sense(
             _flags(replace(model, weights="imagenet", unsafe=False, preprocess="auto", imports=None)), "a network (-m)"
         )
     if not chosen.all_filters:
-        _refuse(_flags(replace(drawing, cmap=AnatomyDrawing.cmap, arrays=False)), "the sheets that --all-filters draws")
+        page = {field.name: getattr(PLAIN, field.name) for field in fields(PageOptions)}
+        _refuse(
+            _flags(replace(drawing, cmap=AnatomyDrawing.cmap, arrays=False, **page)),
+            "the sheets that --all-filters draws",
+        )
 
 
 def read_channels(text: str) -> int | None:

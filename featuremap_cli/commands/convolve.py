@@ -83,8 +83,9 @@ def convolve(
     """
     from featuremap_cli.batch.outputs import FILTERS
     from featuremap_cli.commands.banks import require_network, with_bias
+    from featuremap_cli.commands.pictures import picture_file
     from featuremap_cli.commands.provenance import option_words, repeated
-    from featuremap_cli.commands.run import First, run_job
+    from featuremap_cli.commands.run import First, refuse_gallery_without_pictures, run_job
     from featuremap_cli.commands.sheets import filters_options, read_plan, write_filters
     from featuremap_cli.convolution.engine import layer_name
     from featuremap_cli.convolution.fitting import enlargement_notice
@@ -95,6 +96,7 @@ def convolve(
     require_network(preprocess, banks)
     banks = with_bias(banks, operation.bias)
     words = (*_kernel_words(kernel, gray, resize, preprocess), *modules, *option_words(operation, drawing))
+    refuse_gallery_without_pictures(batch, drawing)
     applied = read_operation(operation)
     notices = [*(note for bank in banks for note in bank.notes), enlargement_notice(banks, applied)]
     for notice in notices:
@@ -118,7 +120,7 @@ def convolve(
         plan = read_plan(own, with_image=False)
         return write_filters(banks, f"Filters · {layer_name(banks)}", plan, command, FILTERS, folder).written
 
-    run_job(job, images, batch, first=First(FILTERS, draw_filters))
+    run_job(job, images, batch, first=First(picture_file(FILTERS, drawing), draw_filters))
 
 
 def _require_small(job: ConvolveJob) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from featuremap_cli import __version__
 from featuremap_cli.commands.console import tell
+from featuremap_cli.commands.options import PLAIN, PageOptions
+from featuremap_cli.commands.pictures import styled, write_picture
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,12 +29,14 @@ class FieldPlan:
         stem: the image's name for its outputs.
         out: the output folder.
         command: the command line that makes the picture again, for its text chunks.
+        page: title, type, format and resolution.
     """
 
     position: tuple[int, int] | None
     stem: str
     out: str
     command: str
+    page: PageOptions = PLAIN
 
 
 def write_fields(description: Description, rows: Sequence[LayerRow], image: Image, plan: FieldPlan) -> str:
@@ -53,7 +57,6 @@ def write_fields(description: Description, rows: Sequence[LayerRow], image: Imag
     """
     from featuremap_cli.batch.outputs import OutputFolder, fields_file
     from featuremap_cli.drawing.frames import draw_fields
-    from featuremap_cli.drawing.png import encode
     from featuremap_cli.drawing.runs import escaped_notices
 
     known = [row for row in rows if row.field.axes is not None]
@@ -69,9 +72,10 @@ def write_fields(description: Description, rows: Sequence[LayerRow], image: Imag
         "Image": image.name,
         "Layer": ", ".join(frame.layer for frame in frames),
     }
-    sheet = draw_fields(image, frames, f"Receptive fields · {image.name} · {network}", text)
+    with styled(plan.page):
+        sheet = draw_fields(image, frames, f"Receptive fields · {image.name} · {network}", text)
     folder = OutputFolder(plan.out)
-    written = folder.write(fields_file(plan.stem), encode(sheet.picture, sheet.text))
+    written = write_picture(folder, fields_file(plan.stem), sheet, {}, plan.page)
     for notice in escaped_notices():
         tell(notice)
     return folder.path(written.relative)

@@ -13,7 +13,15 @@ from featuremap_cli.commands.completion import complete_model
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.health_job import HealthJob
 from featuremap_cli.commands.kept_job import KeptJob
-from featuremap_cli.commands.options import NETWORK, GatherOptions, Images, Layers, NetworkOptions, read_pixel_limit
+from featuremap_cli.commands.options import (
+    NETWORK,
+    GatherOptions,
+    Images,
+    Layers,
+    NetworkOptions,
+    PageOptions,
+    read_pixel_limit,
+)
 from featuremap_cli.commands.thresholds import ThresholdOptions
 from featuremap_cli.errors import ThresholdCrossedError, UsageError
 
@@ -43,6 +51,7 @@ def health(
     images: Images,
     network: NetworkOptions,
     checks: ThresholdOptions,
+    page: PageOptions,
     batch: GatherOptions,
     layer: Layers = None,
     compare: Compare = None,
@@ -62,6 +71,7 @@ def health(
     - `featuremap health photos/ -m model.keras --json > baseline.json`
     """
     from featuremap_cli.batch.outputs import OutputFolder
+    from featuremap_cli.commands.provenance import option_words
     from featuremap_cli.commands.run import find, gather
     from featuremap_cli.commands.thresholds import read_thresholds
 
@@ -71,7 +81,7 @@ def health(
     folder = OutputFolder(batch.out)
     if batch.dry_run:
         for name in _outputs(compare):
-            give(folder.path(name))
+            give(folder.path(_named(name, page)))
         return
     found = find(images, batch)
     first = list(islice(found, network.batch_size))
@@ -92,7 +102,8 @@ def health(
         *(word for pattern in layer or () for word in ("-l", pattern)),
         *(("--compare", compare) if compare else ()),
     )
-    paths = _write(report, job.session, folder, _command(images, network, words))
+    command = _command(images, network, (*words, *option_words(page)))
+    paths = _write(report, job.session, folder, command, page)
     _print(report, paths, batch, csv)
     from featuremap_cli.drawing.runs import escaped_notices
 
@@ -110,6 +121,12 @@ def _outputs(compare: str | None) -> list[str]:
     from featuremap_cli.batch.outputs import HEALTH_PICTURE, HEALTH_TABLE, variant_file
 
     return [HEALTH_PICTURE, HEALTH_TABLE, *([variant_file(HEALTH_PICTURE, "changes")] if compare else [])]
+
+
+def _named(name: str, page: PageOptions) -> str:
+    from featuremap_cli.commands.pictures import picture_file
+
+    return picture_file(name, page) if name.endswith(".png") else name
 
 
 def _report(session: HealthSession, thresholds: Thresholds) -> HealthReport:
@@ -132,7 +149,9 @@ def _report(session: HealthSession, thresholds: Thresholds) -> HealthReport:
     )
 
 
-def _write(report: HealthReport, session: HealthSession, folder: OutputFolder, command: str) -> list[str]:
+def _write(
+    report: HealthReport, session: HealthSession, folder: OutputFolder, command: str, page: PageOptions
+) -> list[str]:
     """Write the picture, the table, and the sheet of changes where there are any; return their paths.
 
     Raises:
@@ -140,21 +159,23 @@ def _write(report: HealthReport, session: HealthSession, folder: OutputFolder, c
     """
     from featuremap_cli import __version__
     from featuremap_cli.commands.health_report import count
+    from featuremap_cli.commands.pictures import encoded, styled
     from featuremap_cli.drawing.figures import draw_health
-    from featuremap_cli.drawing.png import encode
 
     text = {"Software": f"featuremap {__version__}", "Command": command}
     details = [count(report.images, "image"), count(len(report.layers), "layer")]
     unreal = sum(1 for layer in report.layers if layer.nan or layer.inf)
     if unreal:
         details.append(f"NaN or infinity in {count(unreal, 'layer')} (hatched)")
-    picture = draw_health(report.layers, f"Health · {report.network}", ", ".join(details))
-    contents = [encode(picture, text), report.as_csv().encode()]
-    sheet = session.draw_changes(report.changes, MOST_CHANGED)
+    title = page.title or f"Health · {report.network}"
+    picture = draw_health(report.layers, title, ", ".join(details), page.text_size)
+    contents = [encoded(picture, text, page), report.as_csv().encode()]
+    with styled(page):
+        sheet = session.draw_changes(report.changes, MOST_CHANGED)
     if sheet is not None:
-        contents.append(encode(sheet, text))
+        contents.append(encoded(sheet, text, page))
     return [
-        folder.path(folder.write(name, content).relative)
+        folder.path(folder.write(_named(name, page), content).relative)
         for name, content in zip(_outputs(report.compared_with), contents, strict=False)
     ]
 

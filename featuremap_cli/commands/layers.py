@@ -13,7 +13,7 @@ import typer
 from featuremap_cli.commands.arithmetic import AsCsv, BatchSize, Dtype, refuse_both
 from featuremap_cli.commands.completion import complete_folders, complete_images, complete_model, complete_weights
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import NETWORK, Imports, Layers, Unsafe, read_size
+from featuremap_cli.commands.options import NETWORK, Imports, Layers, PageOptions, Unsafe, read_size
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="A JSON object on stdout.")
 
 def layers(
     model: Model,
+    page: PageOptions,
     layer: Layers = None,
     weights: Weights = None,
     input_size: InputSize = None,
@@ -132,11 +133,11 @@ def layers(
     outputs = []
     if show is not None and picture is not None:
         from featuremap_cli.commands.field_picture import FieldPlan, write_fields
-        from featuremap_cli.commands.provenance import repeated
+        from featuremap_cli.commands.provenance import option_words, repeated
 
         image, stem = picture
-        words = (*repeated("-l", layer), *repeated("--import", imports))
-        plan = FieldPlan(read_position(at), stem, str(out), _command(model, words, show, at, fit, input_size))
+        words = (*repeated("-l", layer), *repeated("--import", imports), *option_words(page))
+        plan = FieldPlan(read_position(at), stem, str(out), _command(model, words, show, at, fit, input_size), page)
         outputs.append(write_fields(description, rows, network.prepare(image, fit=fit).picture, plan))
     if json:
         give_json(description.as_json(rows) | ({"outputs": outputs} if show else {}))

@@ -92,7 +92,46 @@ class OperationOptions:
 
 
 @dataclass(frozen=True)
-class SheetOptions:
+class PageOptions:
+    """For slides and papers; every command that draws has these."""
+
+    title: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="The first line of a sheet.", show_default=False, rich_help_panel=DRAWING),
+    ] = None
+    text_size: Annotated[
+        int | None,
+        typer.Option(
+            min=6,
+            max=200,
+            metavar="N",
+            help="Height of the labels' type in pixels.",
+            show_default="with the sheet's width",
+            rich_help_panel=DRAWING,
+        ),
+    ] = None
+    dpi: Annotated[
+        int | None,
+        typer.Option(
+            min=10,
+            max=10_000,
+            metavar="N",
+            help="Pixels to an inch, for programs that print.",
+            show_default="150 in a PDF",
+            rich_help_panel=DRAWING,
+        ),
+    ] = None
+    format: Annotated[
+        Literal["png", "pdf"], typer.Option(help="What pictures are written as.", rich_help_panel=DRAWING)
+    ] = "png"
+
+
+PLAIN = PageOptions()
+"""Pages as they are where nobody asks for anything."""
+
+
+@dataclass(frozen=True)
+class SheetOptions(PageOptions):
     """How sheets look; every command that draws sheets of tiles has these."""
 
     scale: Annotated[

@@ -20,6 +20,7 @@ from featuremap_cli.commands.options import (
     Images,
     Layers,
     NetworkOptions,
+    PageOptions,
     read_pixel_limit,
 )
 from featuremap_cli.commands.patches_job import PatchesJob
@@ -93,6 +94,7 @@ def patches(
     images: Images,
     network: NetworkOptions,
     wanted: PatchOptions,
+    page: PageOptions,
     batch: GatherOptions,
     layer: Layers = None,
 ) -> None:
@@ -112,8 +114,12 @@ def patches(
     from featuremap_cli.commands.run import find, gather
     from featuremap_cli.drawing.style import parse_limit
 
-    words = (*option_words(network), *(word for name in layer or () for word in ("-l", name)), *option_words(wanted))
-    style = _style(wanted, shlex.join(["featuremap", "patches", *_shown(images), *words]))
+    words = (
+        *option_words(network),
+        *(word for name in layer or () for word in ("-l", name)),
+        *option_words(wanted, page),
+    )
+    style = _style(wanted, page, shlex.join(["featuremap", "patches", *_shown(images), *words]))
     found = find(images, batch)
     first = list(islice(found, network.batch_size))
     limit = parse_limit(wanted.limit)
@@ -132,7 +138,7 @@ def patches(
     kept = KeptJob(job, job.open, batch.quiet)
     folder = OutputFolder(batch.out)
     if batch.dry_run:
-        _preview(kept.open(), folder)
+        _preview(kept.open(), folder, page)
         return
     tally = gather(kept, images, batch, chain(first, found))
     if kept.session is not None and tally.done and not (batch.fail_fast and tally.failed):
@@ -141,13 +147,13 @@ def patches(
         raise typer.Exit(tally.exit_code)
 
 
-def _style(wanted: PatchOptions, command: str) -> PatchesStyle:
+def _style(wanted: PatchOptions, page: PageOptions, command: str) -> PatchesStyle:
     from featuremap_cli import __version__
     from featuremap_cli.commands.patches_report import PatchesStyle
     from featuremap_cli.drawing.style import parse_tile
 
     text = {"Software": f"featuremap {__version__}", "Command": command}
-    return PatchesStyle(wanted.method, wanted.boxes, wanted.columns, parse_tile(wanted.tile), text)
+    return PatchesStyle(wanted.method, wanted.boxes, wanted.columns, parse_tile(wanted.tile), text, page)
 
 
 def _shown(images: Sequence[str]) -> list[str]:
@@ -155,11 +161,11 @@ def _shown(images: Sequence[str]) -> list[str]:
     return [*images[:8], *(["..."] if len(images) > 8 else [])]
 
 
-def _preview(session: PatchesSession, folder: OutputFolder) -> None:
+def _preview(session: PatchesSession, folder: OutputFolder, page: PageOptions) -> None:
     from featuremap_cli.batch.outputs import patches_file
 
     for watch in session.watches:
-        for suffix in (".png", ".jsonl"):
+        for suffix in (f".{page.format}", ".jsonl"):
             give(folder.path(patches_file(watch.entry.path, suffix)))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from featuremap_cli.commands.options import PLAIN, PageOptions
+from featuremap_cli.commands.pictures import styled, write_picture
 from featuremap_cli.errors import ImageError
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class PatchesStyle:
         columns: filters in a row, or None.
         tile: the size of a patch.
         text: for the PNGs' text chunks.
+        page: title, type, format and resolution.
     """
 
     method: Method
@@ -40,6 +43,7 @@ class PatchesStyle:
     columns: int | None
     tile: Tile
     text: Mapping[str, str]
+    page: PageOptions = PLAIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +86,17 @@ class LayerPatches:
             OutputError: a file cannot be written.
         """
         from featuremap_cli.batch.outputs import patches_file
-        from featuremap_cli.drawing.png import encode
 
         path = self.watch.entry.path
-        sheet = self._draw()
+        with styled(self.style.page):
+            sheet = self._draw()
+            boxes = list(self._draw_boxes()) if self.style.boxes else []
         lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in self.lines())
         written = [
-            folder.write(patches_file(path), encode(sheet, {})),
+            write_picture(folder, patches_file(path), sheet, {}, self.style.page),
             folder.write(patches_file(path, ".jsonl"), lines.encode("utf-8", "surrogateescape")),
         ]
-        if self.style.boxes:
-            written += [folder.write(name, encode(boxes, self.style.text)) for name, boxes in self._draw_boxes()]
+        written += [write_picture(folder, name, one, self.style.text, self.style.page) for name, one in boxes]
         return written, (*sheet.notes, *dict.fromkeys(self._lost))
 
     def _box(self, one: Response) -> Box:

@@ -11,7 +11,7 @@ import typer
 
 from featuremap_cli.commands.completion import complete_folders, complete_images, complete_layer, offer
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import BATCH, NETWORK, NetworkOptions
+from featuremap_cli.commands.options import BATCH, NETWORK, NetworkOptions, PageOptions
 from featuremap_cli.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def project(
     image: ImageArgument,
     network: NetworkOptions,
     projection: ProjectionOptions,
+    page: PageOptions,
     out: Out = Path("featuremaps"),
     quiet: Quiet = False,
     json: AsJson = False,
@@ -112,7 +113,7 @@ def project(
     from featuremap_cli.drawing.runs import escaped_notices
 
     choice = read_filter(projection.filter)
-    found = _run(_only_image(image), network, projection, choice, quiet)
+    found = _run(_only_image(image), network, projection, page, choice, quiet)
     chosen = found.chosen(choice)
     if not quiet:
         for line in _remarks(found, chosen, choice):
@@ -147,7 +148,12 @@ def _only_image(argument: str) -> ImageLocation:
 
 
 def _run(
-    location: ImageLocation, network: NetworkOptions, projection: ProjectionOptions, choice: FilterChoice, quiet: bool
+    location: ImageLocation,
+    network: NetworkOptions,
+    projection: ProjectionOptions,
+    page: PageOptions,
+    choice: FilterChoice,
+    quiet: bool,
 ) -> ImageProjections:
     """Run the network on the image up to the layer.
 
@@ -180,7 +186,7 @@ def _run(
     ((maps,),) = run_network(
         loaded, [prepared], selection.entries, batch_size=1, before_activation=False, compiled=False
     )
-    words = option_words(network, projection)
+    words = option_words(network, projection, page)
     return ImageProjections(
         name=location.name,
         stem=safe_relative(without_suffix(location.relative)),
@@ -192,6 +198,7 @@ def _run(
         at=at,
         preprocess=network.preprocess,
         text={"Software": f"featuremap {__version__}", "Command": command_line("project", location.path, words)},
+        page=page,
     )
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from featuremap_cli.commands.options import PLAIN, PageOptions
+from featuremap_cli.commands.pictures import styled, write_picture
+
 if TYPE_CHECKING:
     from featuremap_cli.arrays import Float32
     from featuremap_cli.batch.outputs import OutputFolder, Written
@@ -53,6 +56,7 @@ class ImageProjections:
         at: (row, column), `max` or `all`.
         preprocess: what the image was prepared with.
         text: for the pictures' text chunks.
+        page: title, type, format and resolution.
     """
 
     name: str
@@ -65,6 +69,7 @@ class ImageProjections:
     at: tuple[int, int] | str
     preprocess: str
     text: Mapping[str, str] = field(default_factory=dict)
+    page: PageOptions = PLAIN
 
     @cached_property
     def projector(self) -> Projector:
@@ -150,16 +155,19 @@ class ImageProjections:
             OutputError: a file cannot be written.
         """
         from featuremap_cli.batch.outputs import projection_file
-        from featuremap_cli.drawing.png import encode
 
         projections = self.projections(chosen)
         if asked_top and chosen:
             name = projection_file(self.stem, self.entry.path, chosen[0].filter, self.method)
             name = name.replace(f".{chosen[0].filter}.{self.method}.png", f".top{len(chosen)}.{self.method}.png")
-            yield None, folder.write(name, encode(self._draw_all(chosen, projections), {}))
+            with styled(self.page):
+                sheet = self._draw_all(chosen, projections)
+            yield None, write_picture(folder, name, sheet, {}, self.page)
         for one, projection in zip(chosen, projections, strict=True):
             name = projection_file(self.stem, self.entry.path, one.filter, self.method)
-            yield one, folder.write(name, encode(self._draw(one, projection), {}))
+            with styled(self.page):
+                sheet = self._draw(one, projection)
+            yield one, write_picture(folder, name, sheet, {}, self.page)
 
     def as_json(self, one: Activation) -> dict[str, Any]:
         """Return what `--json` prints of one projection; JSON has no word for NaN and infinity, so they are None."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import BatchOptions, GatherOptions, RunOptions
+from featuremap_cli.commands.options import BatchOptions, GatherOptions, PageOptions, RunOptions
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,6 +91,16 @@ def run_job(
         _tell_files([settings.folder.path(write_gallery(settings.folder).relative)], batch)
     if tally.exit_code:
         raise typer.Exit(tally.exit_code)
+
+
+def refuse_gallery_without_pictures(batch: RunOptions, page: PageOptions) -> None:
+    """Refuse --gallery of what a browser shows as no picture.
+
+    Raises:
+        UsageError: both are asked for.
+    """
+    if batch.gallery and page.format != "png":
+        raise UsageError(f"--gallery shows PNG files, and --format {page.format} writes others: leave out one of them")
 
 
 def _tell_records(

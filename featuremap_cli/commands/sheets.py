@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from featuremap_cli import __version__
 from featuremap_cli.batch.outputs import OutputFolder, Written, arrays_file, tile_file
-from featuremap_cli.commands.options import DrawingOptions, FilterSheetOptions, SheetOptions
+from featuremap_cli.commands.options import PLAIN, DrawingOptions, FilterSheetOptions, PageOptions, SheetOptions
+from featuremap_cli.commands.pictures import styled, write_picture
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class SheetPlan:
         style: how a sheet looks.
         with_image: the input image stands at the sheet's start.
         separate, overlay, summary, arrays: as the options of these names.
+        page: title, type, format and resolution.
     """
 
     style: SheetStyle
@@ -36,6 +38,7 @@ class SheetPlan:
     overlay: bool
     summary: Literal["pca", "mean", "max"] | None
     arrays: bool
+    page: PageOptions = PLAIN
 
 
 def read_plan(options: SheetOptions, with_image: bool) -> SheetPlan:
@@ -78,6 +81,7 @@ def read_plan(options: SheetOptions, with_image: bool) -> SheetPlan:
         overlay=own.overlay,
         summary=options.summary,
         arrays=options.arrays,
+        page=options,
     )
 
 
@@ -93,10 +97,11 @@ def _limit(options: SheetOptions) -> int | None:
 def filters_options(options: SheetOptions) -> SheetOptions:
     """Return what drawing options meant for maps say of the sheet of the filters that made them.
 
-    Colors, labels, columns, tile size, limit and arrays hold for both. Scale, order and choice are left out: limits in
-    a map's units say nothing of weights, and the sheet of filters shows every index that a map may have.
+    Colors, type, labels, columns, tile size, limit, format and arrays hold for both. Scale, order and choice are left
+    out: limits in a map's units say nothing of weights, and the sheet of filters shows every index that a map may have.
     """
-    kept = {name: getattr(options, name) for name in ("cmap", "labels", "columns", "tile", "limit", "arrays")}
+    names = ("text_size", "dpi", "format", "cmap", "labels", "columns", "tile", "limit", "arrays")
+    kept = {name: getattr(options, name) for name in names}
     return replace(SheetOptions(), **kept)
 
 
@@ -130,19 +135,19 @@ def write_maps(
         UsageError: a selection that the layer does not have.
     """
     from featuremap_cli.analysis.statistics import map_statistics
-    from featuremap_cli.drawing.png import encode
     from featuremap_cli.drawing.runs import escaped_notices
 
     said = {"Image": image.name, "Layer": maps.layer}
-    sheet, facts = _sheet(maps, image, title, plan)
-    written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, said)))]
+    with styled(plan.page):
+        sheet, facts = _sheet(maps, image, title, plan)
+    written = [write_picture(folder, sheet_file, sheet.picture, _provenance(sheet, command, said), plan.page)]
     if plan.separate:
         from featuremap_cli.drawing.separate import draw_tiles
 
         for index, tile in draw_tiles(maps, plan.style, facts):
             name = tile_file(sheet_file, index, maps.names[index])
             text = _provenance(tile, command, {**said, "Filter": str(index)})
-            written.append(folder.write(name, encode(tile.picture, text)))
+            written.append(write_picture(folder, name, tile.picture, text, plan.page))
     if plan.arrays:
         arrays = {"maps": _values(maps), "names": _texts(maps.names), "layer": _text(maps.layer)}
         written.append(folder.write(arrays_file(sheet_file), npz(arrays)))
@@ -159,13 +164,13 @@ def write_filters(
     """
     from featuremap_cli.convolution.engine import layer_name
     from featuremap_cli.drawing.filters import draw_filters
-    from featuremap_cli.drawing.png import encode
     from featuremap_cli.drawing.runs import escaped_notices
     from featuremap_cli.sources.kernels import join_banks
 
-    sheet = draw_filters(banks, plan.style, title, summary=plan.summary)
+    with styled(plan.page):
+        sheet = draw_filters(banks, plan.style, title, summary=plan.summary)
     facts = {"Layer": layer_name(banks)}
-    written = [folder.write(sheet_file, encode(sheet.picture, _provenance(sheet, command, facts)))]
+    written = [write_picture(folder, sheet_file, sheet.picture, _provenance(sheet, command, facts), plan.page)]
     if plan.arrays:
         joined = join_banks(banks)
         for number, bank in enumerate(joined):

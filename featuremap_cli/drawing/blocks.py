@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from featuremap_cli.drawing.canvas import SOFT, Canvas, Pixels, color_canvas
 from featuremap_cli.drawing.grid import LARGEST_SHEET
-from featuremap_cli.drawing.page import AUTO_LIMIT, REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures
+from featuremap_cli.drawing.page import AUTO_LIMIT, REFERENCE_WIDTH, Heading, Measures, text_size
 from featuremap_cli.drawing.style import Tile
 from featuremap_cli.drawing.text import line_height, text_width
 from featuremap_cli.errors import UsageError
@@ -173,7 +173,7 @@ def _plan(order: BlockOrder) -> _Plan:
     crowding = max(1.0, arrangement.columns * arrangement.across * order.groups / _CROWDED)
     for _ in range(4):
         # Tiles may crowd, labels must stay legible.
-        measures = replace(Measures.at(unit, crowding), label=round(_LABEL * unit))
+        measures = replace(Measures.at(unit, crowding), label=text_size() or round(_LABEL * unit))
         plan = _plan_at(order, arrangement, measures)
         unit = max(1.0, plan.width / REFERENCE_WIDTH)
     return plan
@@ -212,7 +212,7 @@ def _plan_at(order: BlockOrder, arrangement: _Arrangement, measures: Measures) -
     tile = _tile_size(order.size, order.tile, _room(order, arrangement, measures))
     group_pitch = arrangement.across * (tile[1] + step) - step + 2 * measures.gap
     block_width = order.groups * group_pitch - 2 * measures.gap
-    width = max(SMALLEST_WIDTH, 2 * measures.margin + columns * (block_width + between) - between)
+    width = max(measures.narrowest, 2 * measures.margin + columns * (block_width + between) - between)
     tops = [measures.margin + order.heading.height(measures, width - 2 * measures.margin)]
     for down in rows:
         tops.append(tops[-1] + strip + down * (tile[0] + step) - step + between)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from featuremap_cli.drawing.page import AUTO_LIMIT, SMALLEST_TYPE, Measures
+from featuremap_cli.drawing.page import AUTO_LIMIT, SMALLEST_TYPE, Measures, text_size
 from featuremap_cli.drawing.text import line_height
 
 SMALLEST_TILE = 128
@@ -56,13 +56,13 @@ def automatic_columns(count: int, size: tuple[int, int], labeled: bool) -> int:
         size: (height, width) of what a tile shows.
         labeled: whether there are labels below the tiles.
     """
-    return default_columns(count, size) if count <= _MANY else _roomiest_columns(count, size, labeled)
+    return default_columns(count, size) if count <= _MANY else _roomiest_columns(count, size, labeled, text_size())
 
 
 @lru_cache(maxsize=64)
-def _roomiest_columns(count: int, size: tuple[int, int], labeled: bool) -> int:
+def _roomiest_columns(count: int, size: tuple[int, int], labeled: bool, lettered: int | None) -> int:
     height, width = size
-    index = _DIGIT * SMALLEST_TYPE * len(str(count)) if labeled else 0.0
+    index = _DIGIT * (lettered or SMALLEST_TYPE) * len(str(count)) if labeled else 0.0
 
     def worth(columns: int) -> tuple[float, float]:
         rows = math.ceil(count / columns)

@@ -38,10 +38,11 @@ _SPARSITY_LINES: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 _UNREAL = "#{:02x}{:02x}{:02x}".format(*MISSING_COLOR)
 _LONGEST_NAME = 28
+_LABEL_POINTS = 10
 _WIDEST_RATIO = 30.0
 
 
-def draw_health(layers: Sequence[LayerHealth], title: str, detail: str) -> Image.Image:
+def draw_health(layers: Sequence[LayerHealth], title: str, detail: str, text_size: int | None = None) -> Image.Image:
     """Draw sparsity, activation ranges and dead filters by depth, one panel below the other.
 
     Layers that give NaN or infinity are hatched from top to bottom, in the color of NaN: the curves are of what finite
@@ -51,6 +52,7 @@ def draw_health(layers: Sequence[LayerHealth], title: str, detail: str) -> Image
         layers: from the first to the last; at least one.
         title: the first line: what and of what.
         detail: the second line.
+        text_size: of the labels in pixels, and the whole chart in proportion; None for the usual one.
 
     Returns:
         An RGB picture about 1,300 pixels wide, wider for many layers.
@@ -60,7 +62,10 @@ def draw_health(layers: Sequence[LayerHealth], title: str, detail: str) -> Image
     names = chart_texts([title, detail, *(layer.layer for layer in layers)])
     layers = [replace(layer, layer=name) for layer, name in zip(layers, names.texts[2:], strict=True)]
     with names.fonts():
-        canvas = FigureCanvasAgg(health_figure(layers, *names.texts[:2]))
+        figure = health_figure(layers, *names.texts[:2])
+        if text_size is not None:
+            figure.set_dpi(text_size / _LABEL_POINTS * 72)
+        canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return Image.fromarray(pixels).convert("RGB")

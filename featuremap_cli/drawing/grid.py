@@ -8,7 +8,7 @@ from functools import cached_property
 
 from featuremap_cli.drawing.columns import CROWDED, CROWDED_ROWS, SMALLEST_TILE, automatic_columns, default_columns
 from featuremap_cli.drawing.labels import Label, Lettering, lettering
-from featuremap_cli.drawing.page import AUTO_LIMIT, REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures, widest
+from featuremap_cli.drawing.page import AUTO_LIMIT, REFERENCE_WIDTH, Heading, Measures, text_size, widest
 from featuremap_cli.drawing.style import Tile
 from featuremap_cli.drawing.text import line_height
 from featuremap_cli.drawing.tile_size import LARGEST_ENLARGED, LEAST_SIDE, fit_tile
@@ -214,8 +214,8 @@ class _Planner:
 
     def plan(self) -> Grid:
         tile, factor = self.tile_size()
-        letters = self.letters(tile[1]) if self.order.labels else None
-        cell_width = tile[1]
+        cell_width = max(tile[1], self.words_width)
+        letters = self.letters(cell_width) if self.order.labels else None
         if letters is not None:
             cell_width = max(cell_width, widest(tuple(label.index for label in self.order.labels), letters.size))
         gap = self.measures.gap
@@ -224,7 +224,7 @@ class _Planner:
         left = self.measures.margin
         right = left + self.columns * pitch - gap
         margin = self.measures.margin
-        heading = self.order.heading.natural_width(self.measures, SMALLEST_WIDTH - 2 * margin)
+        heading = self.order.heading.natural_width(self.measures, self.measures.narrowest - 2 * margin)
         width = max(heading + 2 * margin, right + self.bar_width + margin)
         top = self.measures.margin + self.order.heading.height(self.measures, width - 2 * self.measures.margin)
         rows = self.row_places(top, tile[0], strip + gap)
@@ -279,7 +279,7 @@ class _Planner:
     def tile_size(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return the (height, width) of a tile and the factors by which pixels are enlarged in it."""
         room, most = self.room() if self.order.tile == "auto" else (math.inf, (math.inf, math.inf))
-        wished = max(SMALLEST_TILE, min(LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns))
+        wished = max(SMALLEST_TILE, min(LARGEST_ENLARGED, (REFERENCE_WIDTH - 100) // self.columns), self.words_width)
         if not self.order.enlarge:
             return fit_tile(self.order.size, self.order.tile, room, 1, (1, 1))
         least = int(min(LEAST_SIDE, most[0])), int(min(LEAST_SIDE, most[1]))
@@ -298,10 +298,18 @@ class _Planner:
         down = AUTO_LIMIT - 2 * margin - self.order.heading.height(self.measures, AUTO_LIMIT - 2 * margin)
         # labels take the more height the narrower their tiles are, so the first answer may still be too great
         for _ in range(2):
-            strip = self.letters(int(width * scale)).height if self.order.labels else 0
+            strip = self.letters(max(int(width * scale), self.words_width)).height if self.order.labels else 0
             most = max(1.0, down / self.rows - strip - gap), max(1.0, across / self.columns)
             scale = min(scale, max(_SMALLEST_SCALE, most[0] / height))
         return scale, most
+
+    @property
+    def words_width(self) -> int:
+        """The width in pixels of the widest label in two lines, where their size is asked for: tiles make way then."""
+        if text_size() is None:
+            return 0
+        words = {word for label in self.order.labels for word in (label.head, label.remarks[0])}
+        return widest(tuple(words), self.measures.label)
 
     def letters(self, tile_width: int) -> Lettering:
         """Return how labels are set below tiles of a width."""

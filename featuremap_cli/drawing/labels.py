@@ -89,7 +89,8 @@ def lettering(labels: Sequence[Label], measures: Measures, width: int) -> Letter
     ranges. A word such as `constant 0.12` is shortened only where no setting has room for it. Where even the index is
     too wide, the type gets smaller still, down to 13 pixels on the sheet itself.
     """
-    full, small = measures.label, max(SMALLEST_TYPE, round(measures.label * 13 / 15))
+    full = measures.label
+    small, smallest = max(min(full, SMALLEST_TYPE), round(full * 13 / 15)), min(full, SMALLEST_TYPE)
     wordings = max((len(label.remarks) for label in labels if not label.word), default=1)
     with_ranges = [Lettering(full, 1, 0)]
     with_ranges += [Lettering(size, 2, wording) for size in (full, small) for wording in range(wordings - 1)]
@@ -103,7 +104,7 @@ def lettering(labels: Sequence[Label], measures: Measures, width: int) -> Letter
                 if all(_fits(option, label, width, whole_words) for label in labels):
                     return option
     index_width = max((text_width(label.index, full) for label in labels), default=0)
-    size = full if index_width <= width else max(SMALLEST_TYPE, full * width // max(1, index_width))
+    size = full if index_width <= width else max(smallest, full * width // max(1, index_width))
     return Lettering(size, 1, wordings - 1)
 
 

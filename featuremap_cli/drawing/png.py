@@ -25,9 +25,10 @@ _UP = 2
 _BLOCK_BYTES = 1 << 20
 _ZLIB_HEADER = b"\x78\x01"
 _ADLER_BASE = 65521
+_METERS_AN_INCH = 0.0254
 
 
-def encode(picture: Sheet | Image.Image, text: Mapping[str, str]) -> bytes:
+def encode(picture: Sheet | Image.Image, text: Mapping[str, str], dpi: int | None = None) -> bytes:
     """Return a picture as the bytes of a PNG file.
 
     Indexed where it has at most 256 colors. Every row is stored as its difference to the row above, which Pillow does
@@ -37,21 +38,25 @@ def encode(picture: Sheet | Image.Image, text: Mapping[str, str]) -> bytes:
     Args:
         picture: of mode L, P or RGB; a sheet brings its own text.
         text: what the file says of itself, keyword to text; a keyword has 1 to 79 Latin-1 characters.
+        dpi: pixels to an inch, for programs that print; None says nothing of it.
     """
     if isinstance(picture, Sheet):
-        return encode(picture.picture, {**picture.text, **text})
-    image = _indexed(picture)
+        return encode(picture.picture, {**picture.text, **text}, dpi)
+    image = indexed(picture)
     pixels = np.asarray(image)
     header = struct.pack(">IIBBBBB", image.width, image.height, 8, _COLOR_TYPES[image.mode], 0, 0, 0)
     chunks = [_chunk(b"IHDR", header)]
     if image.mode == "P":
         chunks.append(_chunk(b"PLTE", bytes(image.getpalette("RGB") or [])))
+    if dpi is not None:
+        a_meter = round(dpi / _METERS_AN_INCH)
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", a_meter, a_meter, 1)))
     chunks += [_text_chunk(keyword, value) for keyword, value in text.items()]
-    chunks += [_chunk(b"IDAT", part) for part in _compressed(pixels.reshape(image.height, -1))]
+    chunks += [_chunk(b"IDAT", part) for part in compressed(pixels.reshape(image.height, -1))]
     return b"".join([_SIGNATURE, *chunks, _chunk(b"IEND", b"")])
 
 
-def _indexed(picture: Image.Image) -> Image.Image:
+def indexed(picture: Image.Image) -> Image.Image:
     """Return `picture` with a palette where its colors fit into one, unchanged otherwise."""
     if picture.mode != "RGB":
         return picture if picture.mode in _COLOR_TYPES else picture.convert("RGB")
@@ -69,7 +74,7 @@ def _indexed(picture: Image.Image) -> Image.Image:
     return result
 
 
-def _compressed(rows: NDArray[np.uint8]) -> Iterator[bytes]:
+def compressed(rows: NDArray[np.uint8]) -> Iterator[bytes]:
     """Yield the zlib stream of `rows` (height, bytes in a row) in parts.
 
     Blocks of rows are compressed each by itself, two and more at a time. A block of a megabyte loses next to nothing

@@ -21,7 +21,7 @@ from featuremap_cli.drawing.cutout import (
 from featuremap_cli.drawing.extents import measure
 from featuremap_cli.drawing.input_image import input_picture
 from featuremap_cli.drawing.numerals import short, value_range
-from featuremap_cli.drawing.page import MISSING_WORDS, REFERENCE_WIDTH, SMALLEST_WIDTH, Heading, Measures, Sheet
+from featuremap_cli.drawing.page import MISSING_WORDS, REFERENCE_WIDTH, Heading, Measures, Sheet
 from featuremap_cli.drawing.palette import MISSING_COLOR
 from featuremap_cli.drawing.resampling import enlarge, reduce_by_area
 from featuremap_cli.drawing.scaling import to_levels
@@ -189,7 +189,7 @@ class _Page:
         self._panels, self._heading, self._measures = panels, heading, measures
         self._pitch = max(int(panel.pixels.shape[1]) for panel in panels) + 3 * measures.gap
         columns = min(len(panels), _IN_A_ROW)
-        self.width = max(SMALLEST_WIDTH, 2 * measures.margin + columns * self._pitch - 3 * measures.gap)
+        self.width = max(measures.narrowest, 2 * measures.margin + columns * self._pitch - 3 * measures.gap)
         self._rows = [panels[start : start + _IN_A_ROW] for start in range(0, len(panels), _IN_A_ROW)]
 
     def draw(self) -> Canvas:

@@ -97,6 +97,23 @@ def wrap(parts: list[str], size: int, width: int) -> list[str]:
     return [shorten(line, size, width) for line in lines]
 
 
+def wrap_words(text: str, size: int, width: int) -> list[str]:
+    """Return `text` in lines of at most `width` pixels, broken between words, and within one that is too long."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if text_width(longer, size) <= width:
+            lines[-1] = longer
+            continue
+        if lines[-1]:
+            lines.append("")
+        for character in word:
+            if lines[-1] and text_width(lines[-1] + character, size) > width:
+                lines.append("")
+            lines[-1] += character
+    return lines
+
+
 # Titles hold an image's name, and a run has many images: what is kept stays small.
 @lru_cache(maxsize=256)
 def _set(text: str, size: int) -> Coverage:

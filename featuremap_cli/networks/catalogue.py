@@ -131,8 +131,8 @@ def _known_file(
 
 def _about_fault(name: str, error: Exception) -> str:
     return (
-        f"{name} is run by TensorFlow, which starts slowly: it should have been read without ({error}); this is a fault "
-        "of featuremap's own, please report it"
+        f"{name} is run by TensorFlow, which starts slowly: it should have been read without ({error}); this is a "
+        "fault of featuremap's own, please report it"
     )
 
 

@@ -22,7 +22,6 @@ from featuremap_cli.networks.preprocessing_guess import guess, normalizes_bytes,
 from featuremap_cli.networks.runtime_recorder import RuntimeRecorder, Weights
 from featuremap_cli.sources.checkpoints import opened_network
 
-
 _FAULTS = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
