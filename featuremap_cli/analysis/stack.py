@@ -1,8 +1,8 @@
 """A stack of layers from a description: `150x100x3`, `conv 200 5x5 same`, `3 x conv 64 3x3; pool 2`.
 
-A layer is a word of `stack_words.WORDS` and what it takes, in any order; `N x` in front repeats it. Layers stand in
-words of their own on the command line, or with `;` between them. Padding is `valid` where none is written and pools
-move by their size, as in Keras.
+A layer is a word of `stack_words.WORDS` and what it takes, in any order, or a line of Keras or PyTorch; `N x` in front
+of words repeats them. Layers stand in words of their own on the command line, or with `;` between them. Padding is
+`valid` where none is written and pools move by their size, as in Keras.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from featuremap_cli.analysis.layers import LayerFacts, LayerGraph, LayerRecord, Shape, View, values_of
-from featuremap_cli.analysis.stack_words import WORDS, Settings, Word
+from featuremap_cli.analysis.stack_code import is_code, read_code
+from featuremap_cli.analysis.stack_words import ALIASES, WORDS, Settings, Word
 from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.errors import NotationError, UsageError
 
 MOST_LAYERS = 10_000
 _TOKEN = re.compile(r"[^\s;]+")
 _NUMBER = re.compile(r"\d+")
-_SIZE = re.compile(r"(\d+)[x×](\d+)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+)[x×*,](\d+)", re.IGNORECASE)
 _REPEAT = re.compile(r"(\d+)[x×*]", re.IGNORECASE)
 
 
@@ -40,13 +41,17 @@ class _Token:
 
 @dataclass(frozen=True)
 class _Phrase:
-    """One layer as it was written: the whole text, the layer's place in it, and what it says."""
+    """One layer as it was written: the whole text, the layer's place in it, and what it says.
+
+    `takes` is how many channels it says that its input has, as a line of PyTorch does.
+    """
 
     text: str
     start: int
     end: int
     word: Word
     settings: Settings
+    takes: int | None = None
 
     def error(self, problem: str) -> NotationError:
         """An error about the whole layer."""
@@ -59,7 +64,9 @@ def parse_input(text: str) -> Shape:
     Raises:
         NotationError: it is not three whole numbers of at least 1.
     """
-    parts = re.split(r"[x×]", text.strip(), flags=re.IGNORECASE)
+    parts = [part.strip() for part in re.split(r"[x×*,]", text.strip().strip("()[]"), flags=re.IGNORECASE)]
+    if len(parts) == 2:  # a gray image's, as it is often written
+        parts.append("1")
     if len(parts) != 3 or not all(_NUMBER.fullmatch(part) and int(part) for part in parts):
         problem = f"expected the input as HEIGHTxWIDTHxCHANNELS, such as 150x100x3 (a gray image: x1), got `{text}`"
         raise NotationError(text, 0, len(text), problem)
@@ -89,6 +96,9 @@ def describe_stack(shape: Shape, layers: Sequence[str], name: str = "stack") -> 
             facts = kind.facts(shape)
         except UsageError as error:
             raise phrase.error(f"{path}: {error}") from error
+        if phrase.takes is not None and shape[2] not in (None, phrase.takes):
+            problem = f"{path} takes {phrase.takes} channels, and what comes before it gives {shape[2]}"
+            raise phrase.error(f"{problem}: write {shape[2]}, or change the layer before")
         place = len(records)
         values = values_of(facts.output_shape)
         records.append(LayerRecord(place - 1, path, phrase.word.type, (place - 1,), facts, values, kind.window))
@@ -101,6 +111,10 @@ def _phrases(text: str) -> Iterator[_Phrase]:
     start = 0
     for part in text.split(";"):
         tokens = [_Token(match[0], start + match.start()) for match in _TOKEN.finditer(part)]
+        if is_code(part):
+            yield _coded(text, start, part)
+            start += len(part) + 1
+            continue
         if not tokens:
             raise NotationError(text, start, len(part), "expected a layer, such as `conv 64 3x3`, got nothing")
         times, rest = _repeated(text, tokens)
@@ -110,6 +124,15 @@ def _phrases(text: str) -> Iterator[_Phrase]:
         for _ in range(times):
             yield phrase
         start += len(part) + 1
+
+
+def _coded(text: str, start: int, part: str) -> _Phrase:
+    """The layer that a line of code says."""
+    try:
+        found = read_code(part)
+    except ValueError as error:
+        raise NotationError(text, start, len(part), str(error)) from error
+    return _Phrase(text, start, start + len(part), WORDS[found.word], found.settings, found.takes)
 
 
 def _repeated(text: str, tokens: list[_Token]) -> tuple[int, list[_Token]]:
@@ -130,11 +153,12 @@ def _repeated(text: str, tokens: list[_Token]) -> tuple[int, list[_Token]]:
 def _word(text: str, tokens: list[_Token]) -> tuple[Word, list[_Token]]:
     """The longest word that the tokens begin with, and the tokens after it."""
     for length in (3, 2, 1):
-        name = " ".join(token.text.lower() for token in tokens[:length])
+        name = re.sub(r"[-_ ]+", " ", " ".join(token.text.lower() for token in tokens[:length]))
+        name = ALIASES.get(name, name)
         if len(tokens) >= length and name in WORDS:
             return WORDS[name], tokens[length:]
     first = tokens[0]
-    near = difflib.get_close_matches(first.text.lower(), WORDS, n=1)
+    near = difflib.get_close_matches(first.text.lower(), [*WORDS, *ALIASES], n=1)
     expected = f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(WORDS)}"
     raise NotationError(text, first.start, len(first.text), f"no layer is called `{first.text}`: {expected}")
 

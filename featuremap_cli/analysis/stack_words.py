@@ -164,3 +164,41 @@ WORDS: Mapping[str, Word] = MappingProxyType(
     }
 )
 """{word: what it means}; `global pool` averages, as in nearly all networks."""
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "conv2d": "conv",
+        "convolution": "conv",
+        "depthwiseconv2d": "depthwise",
+        "dwconv": "depthwise",
+        "depthwise conv": "depthwise",
+        "sepconv": "separable",
+        "separableconv2d": "separable",
+        "separable conv": "separable",
+        "conv2dtranspose": "transpose",
+        "convtranspose2d": "transpose",
+        "deconv": "transpose",
+        "transposed": "transpose",
+        "maxpool": "max pool",
+        "maxpool2d": "max pool",
+        "maxpooling2d": "max pool",
+        "avgpool": "avg pool",
+        "avgpool2d": "avg pool",
+        "averagepooling2d": "avg pool",
+        "average pool": "avg pool",
+        "gap": "global pool",
+        "globalpool": "global pool",
+        "global avg pool": "global pool",
+        "globalaveragepooling2d": "global pool",
+        "globalmaxpooling2d": "global max pool",
+        "fc": "dense",
+        "linear": "dense",
+        "upsampling2d": "upsample",
+        "zeropadding2d": "border",
+        "cropping2d": "crop",
+        "batchnormalization": "batchnorm",
+        "batchnorm2d": "batchnorm",
+        "bn": "batchnorm",
+    }
+)
+"""Other names that people write, in small letters, `-` and `_` as spaces."""

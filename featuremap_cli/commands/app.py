@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -109,7 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "featuremap"
-        tell(f"{error.format_message().rstrip('.')}; `{command} --help` shows what it takes")
+        meant = _meant(error, context)
+        told = meant or error.format_message().rstrip(".")
+        tell(f"{told}; `{command} --help` shows what it takes")
         return ExitCode.USAGE
     except typer.Abort:
         return ExitCode.INTERRUPTED
@@ -125,3 +127,15 @@ def _asked_for(words: Sequence[str]) -> tuple[str | None, bool]:
     first = next((word for word in words if not word.startswith("-")), None)
     named = first if first in COMMANDS else None
     return named, named is None or words[0] != named
+
+
+def _meant(error: typer.TyperException, context: Any) -> str | None:
+    """Return what to say of an option by its name elsewhere; None for anything else."""
+    written = getattr(error, "option_name", None)
+    if written is None or context is None:
+        return None
+    from featuremap_cli.commands.other_names import option_meant
+
+    known = [name for parameter in context.command.params for name in parameter.opts]
+    meant = option_meant(written, known)
+    return None if meant is None else f"No such option: {written}; it is called {meant} here"

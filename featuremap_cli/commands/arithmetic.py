@@ -50,12 +50,13 @@ def arithmetic(
     Layers: conv FILTERS SIZE, depthwise SIZE, separable FILTERS SIZE, transpose FILTERS SIZE, pool SIZE (also max pool,
     avg pool), global pool, dense UNITS, upsample FACTOR, border N, crop N, flatten, batchnorm, relu, softmax, dropout.
     After them, in any order: /STRIDE, same, valid (the default) or pad N, dilation D, groups G, multiplier M, no-bias.
-    A size is 3x3 or 3.
+    A size is 3x3 or 3. Lines of Keras and of PyTorch are read too.
 
     Examples:
 
     - `featuremap arithmetic 150x100x3 "conv 200 5x5 same"`
     - `featuremap arithmetic 224x224x3 "conv 32 3x3 /2 same" "depthwise 3x3" "pool 2" "dense 1000" --batch-size 32`
+    - `featuremap arithmetic 28x28x1 "Conv2D(32, 3, padding='same')" "nn.MaxPool2d(2)" "Flatten()" "Dense(10)"`
     - `featuremap arithmetic 56x56x64 "3 x conv 64 3x3 same" --compare "conv 64 7x7 same"`
 
     The last shows that three 3x3 convolutions see what one of 7x7 sees, with 55% of its weights.

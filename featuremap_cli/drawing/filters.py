@@ -117,7 +117,8 @@ class FilterView:
         lines = []
         if len(self.shown) < len(self.tiles):
             count = f"{len(self.shown)} of {len(self.tiles)} shown"
-            lines.append(f"{self.source}: {count}; --limit all draws every filter")
+            cut = self.style.limit is not None and len(self.shown) == self.style.limit
+            lines.append(f"{self.source}: {count}" + ("; --limit all draws every filter" if cut else ""))
         others = any(len(tile.channels) < tile.weights.shape[2] for tile in self.drawn if tile.kind == "strip")
         remedy = "; --channels 16:32 draws others" if others and self.style.channels is None else ""
         lines += [f"{self.source}: {words}{remedy}" for words in _channel_words(self.drawn)]

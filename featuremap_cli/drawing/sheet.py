@@ -79,7 +79,8 @@ class MapView:
         lines = []
         if len(self.shown) < self.maps.filters:
             count = f"{len(self.shown)} of {self.maps.filters} shown"
-            lines.append(f"{self.maps.layer}: {count}; --limit all draws every map")
+            cut = self.style.limit is not None and len(self.shown) == self.style.limit
+            lines.append(f"{self.maps.layer}: {count}" + ("; --limit all draws every map" if cut else ""))
         if self.missing:
             which = ", ".join(map(str, self.missing[:8])) + (", ..." if len(self.missing) > 8 else "")
             lines.append(f"{self.maps.layer}: NaN or infinite values in map {which}, drawn in pink")

@@ -38,6 +38,7 @@ def select(layers: Sequence[LayerEntry], patterns: Sequence[str], network: str) 
     | `block?_conv*` | every layer whose path matches; `*` crosses `/` |
     | `3`, `-1` | a convolution by its number among those that `all` lists, from 0; negative ones from the end |
     | `0:5`, `-3:`, `:4` | a range of them, the end left out, as in Python |
+    | `0,5,10:20` | several of these, with commas between them |
     | `all` | every convolution |
     | `all-layers` | every layer |
 
@@ -87,6 +88,9 @@ def _matches(layers: Sequence[LayerEntry], pattern: str, network: str) -> list[L
         found = convolutions[slice(*(None if limit is None else int(limit) for limit in limits.groups()))]
     else:
         found = [entry for entry in layers if fnmatchcase(entry.path, pattern)]
+        if not found and "," in pattern:
+            parts = [part.strip() for part in pattern.split(",")]
+            found = [entry for part in parts if part for entry in _matches(layers, part, network)]
     if not found:
         raise NetworkError(_no_match(layers, pattern, network))
     return found

@@ -12,24 +12,29 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-# What Pillow opens by itself, TIFF and .npy. Left out of Pillow's own list: what it only writes (PDF, PALM), what needs
-# another program or handler (EPS, PS, WMF, EMF, GRIB, BUFR, HDF5), what is video (MPEG) or metadata (IIM).
+# What Pillow opens by itself or with a package (HEIC), TIFF and .npy; for McIDAS, SPIDER, IM1, IMT and XV's thumbnails,
+# which Pillow knows by no ending, those that they are usually given. Left out of Pillow's own list: what it only writes
+# (PDF, PALM), what needs another program or handler (EPS, PS, WMF, EMF, GRIB, BUFR, HDF5), what is video (MPEG) or
+# metadata (IIM).
 # fmt: off
 IMAGE_SUFFIXES = frozenset((
-    ".apng", ".avif", ".avifs", ".blp", ".bmp", ".bw", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits", ".flc", ".fli",
-    ".ftc", ".ftu", ".gbr", ".gif", ".icb", ".icns", ".ico", ".im", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe",
-    ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".msp", ".npy", ".pbm", ".pcd", ".pcx", ".pfm", ".pgm", ".png", ".pnm",
-    ".ppm", ".psd", ".pxr", ".qoi", ".ras", ".rgb", ".rgba", ".sgi", ".tga", ".tif", ".tiff", ".vda", ".vst", ".webp",
-    ".xbm", ".xpm",
+    ".apng", ".area", ".avif", ".avifs", ".blp", ".bmp", ".bw", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits",
+    ".flc", ".fli", ".ftc", ".ftu", ".gbr", ".gif", ".heic", ".heif", ".hif", ".icb", ".icns", ".ico", ".im",
+    ".im1", ".imt", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo",
+    ".msp", ".npy", ".p7", ".pbm", ".pcd", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".pxr", ".qoi",
+    ".ras", ".rgb", ".rgba", ".sgi", ".spi", ".spider", ".tga", ".tif", ".tiff", ".vda", ".vst", ".webp", ".xbm",
+    ".xpm", ".xv",
 ))
 # fmt: on
 
 RUN_MARK = "featuremap-manifest.jsonl"
 """The file by which a folder that a run has written is known: what is in it is results, not photographs."""
 
+_MOST_ENDINGS, _MOST_NAMED = 50, 8
 _DIGITS = re.compile(r"[0-9]+")
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -85,13 +90,47 @@ class Results:
     path: str
 
 
-def walk(folder: str, below: str = "", without: frozenset[str] = frozenset()) -> Iterator[Found | Unreadable | Results]:
+@dataclass
+class PassedOver:
+    """Files that a search came by and did not take, counted by the endings of their names.
+
+    Attributes:
+        endings: `.txt` and how many; of all beyond the first fifty endings under an empty text.
+    """
+
+    endings: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str) -> None:
+        """Count a file."""
+        ending = os.path.splitext(name)[1].lower() or "no ending"
+        self.endings[ending if ending in self.endings or len(self.endings) < _MOST_ENDINGS else ""] += 1
+
+    def words(self) -> str:
+        """Say how many, `3 files that are no images by their names: 2 .txt, 1 .mp4`; nothing where there are none."""
+        count = self.endings.total()
+        if not count:
+            return ""
+        common = [(ending, number) for ending, number in self.endings.most_common(_MOST_NAMED) if ending]
+        shown = [f"{number:,} {ending}" for ending, number in common]
+        rest = count - sum(number for _, number in common)
+        what = (
+            "1 file that is no image by its name"
+            if count == 1
+            else f"{count:,} files that are no images by their names"
+        )
+        return f"{what}: {', '.join(shown)}" + (f", {rest:,} others" if rest else "")
+
+
+def walk(
+    folder: str, below: str = "", without: frozenset[str] = frozenset(), passed: PassedOver | None = None
+) -> Iterator[Found | Unreadable | Results]:
     """Yield the image files of a folder and of the folders in it, hidden ones and results of earlier runs left out.
 
     Args:
         folder: where to begin.
         below: put before each file's path below the folder.
         without: absolute paths of folders that are not entered.
+        passed: counts the files that are not taken; hidden ones and results are not counted.
 
     Yields:
         files with an image's suffix, files and folders of one folder in one natural order; `Unreadable` for a folder
@@ -105,6 +144,8 @@ def walk(folder: str, below: str = "", without: frozenset[str] = frozenset()) ->
         elif not found.is_folder:
             if has_image_suffix(found.path):
                 yield found
+            elif passed is not None:
+                passed.add(found.path)
         elif found.path != folder and os.path.exists(os.path.join(found.path, RUN_MARK)):
             yield Results(found.path)
         else:

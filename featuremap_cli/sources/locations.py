@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from featuremap_cli.errors import ImageError
-from featuremap_cli.sources.listing import Found, Results, Unreadable, expand, is_glob, walk
+from featuremap_cli.sources.listing import Found, PassedOver, Results, Unreadable, expand, is_glob, walk
 from featuremap_cli.sources.stores import is_url, without_secrets
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def find_images(
         stdin: the lines that `-` reads; standard input when None.
         without: folders that no search enters (the output folder), unless they are an argument themselves.
         ends_with_null: each path on standard input ends with a NUL, as `find -print0` writes them, not with a line.
-        tell: told in a line which folders are passed over because an earlier run has written them.
+        tell: told in a line which folders are passed over because an earlier run has written them, and for each folder
+            at its end how many files are not taken for images.
 
     Raises:
         MissingDependencyError: an address in a store, and no package that reaches it.
@@ -165,7 +166,9 @@ class _Finder:
             yield from self._sample(path)
         elif os.path.isdir(path):
             # Nothing comes after the last argument, and a folder holds no path twice: a million need no memory.
-            yield from self._searched(path, walk(path, without=self._without), remember=not is_last)
+            passed = PassedOver()
+            found = walk(path, without=self._without, passed=passed)
+            yield from self._searched(path, found, remember=not is_last, passed=passed)
         elif os.path.exists(path):
             yield from self._once(ImageLocation(path, os.path.basename(path)), os.path.abspath(path))
         elif os.path.lexists(path):
@@ -192,17 +195,19 @@ class _Finder:
                 yield from self._once(found, found.path, remember)
 
     def _glob(self, pattern: str) -> Iterator[ImageLocation | MissingImage]:
+        passed = PassedOver()
+
         def files() -> Iterator[Found | Unreadable | Results]:
             for found in expand(pattern, self._without):
                 if isinstance(found, Found) and found.is_folder:
-                    yield from walk(found.path, found.below, self._without)
+                    yield from walk(found.path, found.below, self._without, passed)
                 else:
                     yield found
 
-        yield from self._searched(pattern, files(), remember=True)
+        yield from self._searched(pattern, files(), remember=True, passed=passed)
 
     def _searched(
-        self, argument: str, found: Iterator[Found | Unreadable | Results], remember: bool
+        self, argument: str, found: Iterator[Found | Unreadable | Results], remember: bool, passed: PassedOver
     ) -> Iterator[ImageLocation | MissingImage]:
         is_empty = True
         for one in found:
@@ -223,6 +228,8 @@ class _Finder:
                 yield from self._once(ImageLocation(one.path, relative), os.path.abspath(one.path), remember)
         if is_empty:
             yield MissingImage(argument, _nothing_in(argument))
+        if self._tell is not None and (words := passed.words()):
+            self._tell(f"{printable(argument)}: passed over {words}")
 
     def _once(self, location: ImageLocation, identity: str, remember: bool = True) -> Iterator[ImageLocation]:
         if identity in self._yielded:

@@ -29,7 +29,10 @@ _NETWORK = re.compile(
     rf"(?P<model>{'|'.join(BUILTIN_NAMES)}|keras:[^:\s;]*|.+?\.(?:keras|h5|hdf5|onnx))(?::(?P<layer>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
-_NUMBER_BEGINS = re.compile(r"[-+\N{MINUS SIGN}]?(?:\.?[0-9]|(?:nan|inf|infinity)\b)|[^;\n]*[;\n]", re.IGNORECASE)
+_NUMBER_BEGINS = re.compile(
+    r"[-+\N{MINUS SIGN}]?(?:\.?[0-9]|(?:nan|inf|infinity)\b)|(?:(?:np\.|numpy\.)?array\()?\[|[^;\n]*[;\n]",
+    re.IGNORECASE,
+)
 _PRESET = re.compile(r"([A-Za-z][\w-]*)(?:\s*:(.*))?", re.DOTALL)
 _FORMS = "a preset (`sobel-x`), text (`0 -1 0; -1 5 -1; 0 -1 0`), a file (`bank.npy`) or a layer (`alexnet:conv1`)"
 
@@ -141,11 +144,17 @@ def _named(banks: list[FilterBank], name: str, spec: str, name_end: int) -> list
     return [replace(banks[0], names=(name,))]
 
 
+_TENSOR_FILES = (".pt", ".pth", ".safetensors", ".ckpt")
+
+
 def _unknown(spec: str, start: int, body: str) -> NotationError:
     word = re.split(r"[:\s,]", body, maxsplit=1)[0]
     if word.lower() in PRESETS:
         usage = PRESETS[word.lower()].usage
         return NotationError(spec, start, len(body), f"expected a preset's arguments after a colon, as in `{usage}`")
+    if body.rpartition(":")[0].lower().endswith(_TENSOR_FILES) or body.lower().endswith(_TENSOR_FILES):
+        advice = "give the tensor as .npy: numpy.save('NAME.npy', weight.permute(2, 3, 1, 0).numpy())"
+        return NotationError(spec, start, len(body), f"`{body}` is a file of PyTorch, which is not read: {advice}")
     if _is_file(body):
         problem = f"`{body}` is a file: expected one that ends in {', '.join(SUFFIXES)}"
         return NotationError(spec, start, len(body), problem)

@@ -61,7 +61,7 @@ def test_a_wrong_token_is_underlined(featuremap: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["32x32", "pool 2"], ["32x32x3", "pool 2", "--json", "--csv"], ["32x32x3"], ["32x32x3", "pool 2",
+    "words", [["32", "pool 2"], ["32x32x3", "pool 2", "--json", "--csv"], ["32x32x3"], ["32x32x3", "pool 2",
               "--batch-size", "0"], ["32x32x3", "pool 2", "--compare", "pol 2"]]
 )  # fmt: skip
 def test_wrong_usage(featuremap: Run, words: list[str]) -> None:

@@ -131,3 +131,13 @@ def test_a_selection_without_notices_is_its_entries() -> None:
 def test_a_spread_is_as_even_as_whole_numbers_can_be() -> None:
     layers = network(*((f"conv{number}", "Conv2D", None) for number in range(8)))
     assert [entry.path for entry in select(layers, [], "net").entries] == ["conv0", "conv2", "conv4", "conv5", "conv7"]
+
+
+def test_several_places_in_one_word_as_select_takes_them() -> None:
+    layers = network(*((f"conv{number}", "Conv2D", None) for number in range(6)))
+    for pattern, expected in (("0,2", [0, 2]), ("0, 4:6", [0, 4, 5]), ("-1,0:2", [0, 1, 5]), ("conv1,conv3", [1, 3])):
+        assert [one.index for one in select(layers, [pattern], "net").entries] == expected
+    with pytest.raises(NetworkError, match="no convolution 9"):
+        select(layers, ["0,9"], "net")
+    odd = network(("a,b", "Conv2D", None), ("a", "Conv2D", None))
+    assert [one.index for one in select(odd, ["a,b"], "net").entries] == [0]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from featuremap_cli.errors import ImageError
-from featuremap_cli.sources.listing import IMAGE_SUFFIXES, natural_key, walk
+from featuremap_cli.sources.listing import IMAGE_SUFFIXES, PassedOver, natural_key, walk
 from featuremap_cli.sources.locations import (
     ImageLocation,
     MissingImage,
@@ -341,7 +341,10 @@ def test_suffixes_are_those_of_formats_that_pillow_opens() -> None:
     Pillow.init()
     openers = {suffix for suffix, name in Pillow.registered_extensions().items() if name in Pillow.OPEN}
     # An MPO is a JPEG to Pillow until it is open.
-    assert IMAGE_SUFFIXES - openers == {".npy", ".mpo"}
+    # Formats that Pillow opens and gives no ending, by the endings that their files usually have; HEIC by its package.
+    without_ending = {".area", ".spi", ".spider", ".im1", ".imt", ".xv", ".p7"}
+    assert {"MCIDAS", "SPIDER", "IMT", "XVTHUMB"} <= Pillow.OPEN.keys()
+    assert IMAGE_SUFFIXES - openers == {".npy", ".mpo", ".heic", ".heif", ".hif"} | without_ending
 
 
 def test_suffixes_are_not_those_that_need_more_than_pillow() -> None:
@@ -361,3 +364,26 @@ def test_finding_images_imports_neither_numpy_nor_pillow() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_folder_says_what_it_passed_over(tmp_path: Path) -> None:
+    for name in ("a.png", "b.txt", "c.TXT", "d.mp4", "README", ".hidden.txt", "deep/e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    said: list[str] = []
+    assert len(list(find_images([str(tmp_path)], tell=said.append))) == 1
+    assert said == [f"{tmp_path}: passed over 5 files that are no images by their names: 3 .txt, 1 .mp4, 1 no ending"]
+    said.clear()
+    list(find_images([f"{tmp_path}/a.png"], tell=said.append))
+    list(find_images([f"{tmp_path}/*.png"], tell=said.append))
+    list(find_images([str(tmp_path)]))
+    assert said == []
+
+
+def test_endings_without_end_take_no_memory() -> None:
+    passed = PassedOver()
+    for number in range(1000):
+        passed.add(f"scan.{number}")
+    assert len(passed.endings) <= 51
+    assert passed.words().startswith("1,000 files that are no images by their names: ")
+    assert passed.words().endswith("993 others")

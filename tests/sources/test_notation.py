@@ -161,7 +161,9 @@ def test_random_text_is_read_or_refused_with_its_token_underlined(text: str) -> 
         ("0x10", "0x10", "got `0x10`"),
         ("1,,2", ",", "expected a number before this comma"),
         ("1 2;;3 4", ";", "expected a row of numbers before this `;`"),
-        ("[0 1; 1 0]", "[0", "got `[0`"),
+        ("[0 1; a 0]", "a", "got `a`"),
+        ("[[0, 1], [1, x]]", "x", "got `x`"),
+        ("1 2 3 4 5 6 7 8 9", "1 2 3 4 5 6 7 8 9", "Write `3x3: 1 2 3 4 5 6 7 8 9` or `9x1: 1 2 3"),
         ("3x3: 1 2 3", " 1 2 3", "needs 9 values, got 3"),
         ("2x1: 1 2 3 4", "3 4", "needs 2 values, got 4"),
         ("2x2: 1 2; 3 4", ";", "by spaces or commas alone"),
@@ -246,3 +248,25 @@ def test_a_file_of_another_kind_is_named_as_such(tmp_path: Path, monkeypatch: py
     Path("kernel.dat").write_text("0 1")
     with pytest.raises(NotationError, match=r"`kernel\.dat` is a file: expected one that ends in \.npy, \.npz"):
         read_filters("kernel.dat")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]",
+        "[[0,-1,0],[-1,5,-1],[0,-1,0]]",
+        "array([[ 0., -1.,  0.],\n       [-1.,  5., -1.],\n       [ 0., -1.,  0.]])",
+        "np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], dtype=np.float32)",
+        "[[ 0 -1  0]\n [-1  5 -1]\n [ 0 -1  0]]",
+        "[0 -1 0; -1 5 -1; 0 -1 0]",
+    ],
+)
+def test_kernels_as_numpy_and_python_write_them(text: str) -> None:
+    (bank,) = read_filters(text)
+    assert bank.weights[..., 0, 0].tolist() == [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
+
+
+@pytest.mark.parametrize("ending", ["pt", "pth", "safetensors"])
+def test_files_of_pytorch_are_named(ending: str) -> None:
+    with pytest.raises(NotationError, match="a file of PyTorch, which is not read: give the tensor as"):
+        read_filters(f"weights.{ending}:conv1")

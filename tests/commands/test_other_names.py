@@ -1,0 +1,67 @@
+"""Options by the names that they have elsewhere, and advice that fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from featuremap_cli.commands.app import COMMANDS, build_app
+from featuremap_cli.commands.other_names import OTHER_NAMES
+
+
+@pytest.mark.parametrize(
+    ("command", "written", "meant"),
+    [
+        ("convolve", "--filter", "--kernel"),
+        ("project", "--kernel", "--filter"),
+        ("patches", "--filter", "--filters"),
+        ("activations", "--stride", None),
+        ("convolve", "--stride", "--strides"),
+        ("activations", "--network", "--model"),
+        ("activations", "--output", "--out"),
+        ("convolve", "--size", "--resize"),
+        ("activations", "--size", "--input-size"),
+    ],
+)
+def test_the_name_here_is_said(featuremap, command: str, written: str, meant: str | None) -> None:
+    ran = featuremap(command, "sample:china", written, "3")
+    assert (ran.code, ran.out) == (2, "")
+    assert (f"No such option: {written}; it is called {meant} here" in ran.err) == (meant is not None)
+
+
+def test_every_name_that_is_said_is_an_option_of_some_command() -> None:
+    import typer
+
+    apps = [typer.main.get_command(build_app(name, listed=False)) for name in COMMANDS]
+    commands = [command for app in apps for command in app.commands.values()]
+    known = {name for command in commands for parameter in command.params for name in parameter.opts}
+    assert {name for names in OTHER_NAMES.values() for name in names} <= known
+
+
+def test_all_maps_are_not_advised_where_some_were_selected(featuremap) -> None:
+    words = ("activations", "sample:china", "-m", "alexnet", "-l", "conv1", "-o", "out")
+    ran = featuremap(*words, "--select", "0:20")
+    assert "conv1: 20 of 64 shown" in ran.err
+    assert "--limit" not in ran.err
+    assert "conv1: 9 of 64 shown; --limit all draws every map" in featuremap(*words, "--limit", 9).err
+    assert "--limit" not in featuremap("filters", "alexnet:conv2", "--select", "0:4", "-o", "out").err
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("net.pt", "torch.onnx.export"),
+        ("net.pth", "torch.onnx.export"),
+        ("net.safetensors", "these are weights alone"),
+        ("net.tflite", "give the Keras network that it was made of"),
+        ("net.pb", "give the folder of a SavedModel"),
+        ("net.pkl", "a pickle runs code when it is read"),
+        ("net.dat", "model.save('NAME.keras')"),
+    ],
+)
+def test_what_to_do_with_a_file_that_is_no_network_here(featuremap, name: str, advice: str) -> None:
+    Path(name).write_bytes(b"what is in it does not matter")
+    ran = featuremap("activations", "sample:china", "-m", name)
+    assert (ran.code, ran.out) == (4, "")
+    assert advice in ran.err
