@@ -46,7 +46,7 @@ def gallery(folder: Folder) -> None:
 
 
 def write_gallery(folder: OutputFolder) -> Written:
-    """Write the page over what is in the folder of a run.
+    """Write the page over what is in the folder of a run, and small pictures of its sheets and photographs.
 
     Raises:
         UsageError: there is no run in the folder.
@@ -54,6 +54,7 @@ def write_gallery(folder: OutputFolder) -> Written:
     """
     from featuremap_cli.batch.outputs import GALLERY
     from featuremap_cli.commands.run_contents import read_run
+    from featuremap_cli.commands.run_thumbnails import with_thumbnails
     from featuremap_cli.drawing.gallery import render_gallery
 
     root = Path(folder.root)
@@ -63,6 +64,7 @@ def write_gallery(folder: OutputFolder) -> Written:
             f"{root}: expected the folder of a run, got one without its manifest and without filter sheets"
         )
     _refuse_to_replace(root / GALLERY)
+    contents = with_thumbnails(contents, folder)
     return folder.write(GALLERY, render_gallery(contents).encode())
 
 

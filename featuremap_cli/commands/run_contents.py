@@ -3,6 +3,7 @@ themselves."""
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from featuremap_cli.drawing.png_facts import PngFacts, read_png_facts
 from featuremap_cli.sources.listing import natural_key
 from featuremap_cli.sources.locations import printable
 
+_MOST_NAMED = 3
 _GONE = "its pictures are no longer in this folder; repeat the command that made them"
 _OF_THE_RUN = (
     ("Filters", (FILTERS, "*.filters.png")),
@@ -33,11 +35,13 @@ class _Row:
     Attributes:
         relative: its path below its folder argument.
         stem: of its outputs; no other image of the same command has it.
+        source: the absolute path of the image.
         pictures: by the column they belong to, the part of their file's name that is the same for every image.
     """
 
     relative: str
     stem: str
+    source: str
     pictures: dict[str, Picture] = field(default_factory=dict)
 
 
@@ -54,12 +58,12 @@ def read_run(root: Path) -> Gallery:
         if entry.status != "done" or (entry.outputs and not pictures):
             failures.append(FailedImage(printable(entry.relative), printable(entry.error or _GONE)))
         elif pictures:
-            rows.setdefault(entry.source, _Row(entry.relative, entry.stem)).pictures.update(pictures)
+            rows.setdefault(entry.source, _Row(entry.relative, entry.stem, entry.source)).pictures.update(pictures)
     columns = sorted({column for row in rows.values() for column in row.pictures}, key=natural_key)
     return Gallery(
         title=printable(root.resolve().name or str(root)),
         tool=f"featuremap {__version__}",
-        commands=_commands(picture.command for row in rows.values() for picture in row.pictures.values()),
+        commands=_commands(rows.values(), root),
         sections=tuple(_sections(root)),
         columns=tuple(_label(column, rows.values()) for column in columns),
         images=_image_rows(rows.values(), columns),
@@ -104,6 +108,7 @@ def _picture(path: str, facts: PngFacts, label: str, detail: str) -> Picture:
         label=printable(label),
         detail=printable(detail),
         command=printable(facts.text.get("Command", "")),
+        tiles=facts.text.get("Tiles", ""),
     )
 
 
@@ -146,18 +151,37 @@ def _image_rows(rows: Iterable[_Row], columns: Sequence[str]) -> tuple[ImageRow,
             # Two folders may each have an image of that name: what their files are called tells them apart.
             name=printable(row.relative if known[row.relative] == 1 else f"{row.relative} ({row.stem})"),
             pictures=tuple(row.pictures.get(column) for column in columns),
+            source=row.source,
+            stem=row.stem if _is_below(row.stem) else "",
         )
         for row in listed
     )
 
 
-def _commands(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return the command lines that made a run, from those that each make one image's pictures again."""
-    groups: dict[tuple[str, ...], set[str]] = {}
-    for line in dict.fromkeys(lines):
-        try:
-            program, command, _, *options = shlex.split(line)
-        except ValueError:
-            continue
-        groups.setdefault((program, command, "IMAGES...", *options), set()).add(line)
-    return tuple(same.pop() if len(same) == 1 else shlex.join(words) for words, same in groups.items())
+def _commands(rows: Iterable[_Row], root: Path) -> tuple[str, ...]:
+    """Return the command lines that made a run, from those that each make one image's pictures again.
+
+    Of many images the folder stands that holds them all; its command makes the run again.
+    """
+    groups: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        for line in dict.fromkeys(picture.command for picture in row.pictures.values()):
+            try:
+                program, command, image, *options = shlex.split(line)
+            except ValueError:
+                continue
+            groups.setdefault((program, command, *options), {})[image] = row.source
+    return tuple(
+        shlex.join([program, command, *_images(images), *options, "--out", str(root)])
+        for (program, command, *options), images in groups.items()
+    )
+
+
+def _images(images: Mapping[str, str]) -> list[str]:
+    """Return what stands on a command line for images, by their names: up to three of them, or their folder."""
+    if len(images) <= _MOST_NAMED:
+        return list(images)
+    try:
+        return [os.path.commonpath(images.values())]
+    except ValueError:
+        return ["IMAGES..."]

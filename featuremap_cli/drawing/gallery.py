@@ -24,6 +24,9 @@ class Picture:
         label: what it shows: a layer, a filter bank.
         detail: more of it: shape, silent maps.
         command: the command line that makes it again.
+        thumbnail: the file of a small picture of it, as `path`; empty where there is none.
+        tiles: where its maps are, as its chunk `Tiles` says; empty where it says nothing.
+        thumbnail_shape: width over height of the small picture.
     """
 
     path: str
@@ -32,6 +35,14 @@ class Picture:
     label: str
     detail: str = ""
     command: str = ""
+    thumbnail: str = ""
+    tiles: str = ""
+    thumbnail_shape: float | None = None
+
+    @property
+    def shape(self) -> float:
+        """Width over height of what the page shows of it."""
+        return self.thumbnail_shape or self.width / self.height
 
 
 @dataclass(frozen=True)
@@ -41,10 +52,16 @@ class ImageRow:
     Attributes:
         name: what the page calls it, and what a filter by name looks at.
         pictures: one for each of the gallery's columns; None where the image has none.
+        source: where the image itself is.
+        stem: how the names of its files begin.
+        photograph: the file of a small picture of it, as `Picture.path`; None where there is none.
     """
 
     name: str
     pictures: tuple[Picture | None, ...]
+    source: str = ""
+    stem: str = ""
+    photograph: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +152,7 @@ def _summary(gallery: Gallery) -> str:
 
 def _shape(gallery: Gallery) -> float:
     """Return width over height of the frames that all sheets of images stand in: that of most sheets."""
-    shapes = [picture.width / picture.height for image in gallery.images for picture in image.pictures if picture]
+    shapes = [picture.shape for image in gallery.images for picture in image.pictures if picture]
     return min(max(median(shapes), 0.75), 3.0) if shapes else 1.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -133,8 +134,9 @@ def draw_maps(
     """
     view = view_maps(maps, style, reading.facts if reading is not None else None)
     heading = Heading(title, (*describe(view), detail), bool(view.missing))
-    picture = draw_view(view, view_labels(view), heading, image, reading.tiles if reading is not None else None)
-    return Sheet(picture, view.text(), view.shown, maps.filters, view.notes())
+    picture, grid = draw_view(view, view_labels(view), heading, image, reading.tiles if reading is not None else None)
+    text = {**view.text(), "Tiles": _places_text(view, grid)}
+    return Sheet(picture, text, view.shown, maps.filters, view.notes())
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,8 +206,8 @@ def draw_view(
     heading: Heading,
     image: Image | None,
     tiles: KeptTiles | None = None,
-) -> Picture:
-    """Return the picture of a sheet, mode P.
+) -> tuple[Picture, Grid]:
+    """Return the picture of a sheet, mode P, and its plan.
 
     Args:
         view: the maps and how they are scaled.
@@ -226,7 +228,20 @@ def draw_view(
         bar.draw(canvas, grid.bar, grid.measures, np.arange(palette.levels, dtype=np.uint8))
     _draw_tiles(canvas, grid, view, palette.levels, tiles)
     draw_words(canvas, grid, view, order)
-    return canvas.picture()
+    return canvas.picture(), grid
+
+
+def _places_text(view: MapView, grid: Grid) -> str:
+    """Return for pages and scripts where each map is, and its range: `{"17": [left, top, width, height, low, high]}`.
+
+    Places are in pixels; a range is null where no value of a map is finite.
+    """
+    found = {}
+    for position, index in enumerate(view.shown):
+        box, extent = grid.box(position), view.extents[index]
+        ends = [None, None] if extent.empty else [extent.low + 0.0, extent.high + 0.0]
+        found[str(index)] = [box.left, box.top, box.width, box.height, *ends]
+    return json.dumps(found, separators=(",", ":"))
 
 
 def describe(view: MapView) -> tuple[str, ...]:

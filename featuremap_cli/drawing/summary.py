@@ -85,7 +85,7 @@ def _draw_statistic(
     title, what, detail = words
     heading = Heading(title, (what, scale, detail), bool(view.missing))
     text = {**view.text(), "Limits": limits_text({str(kind): view.limits_of(0)})}
-    return Sheet(draw_view(view, (label,), heading, image), text)
+    return Sheet(draw_view(view, (label,), heading, image)[0], text)
 
 
 def _draw_components(maps: LayerMaps, style: SheetStyle, words: tuple[str, str, str], image: Image | None) -> Sheet:

@@ -52,7 +52,10 @@ def test_a_run_of_the_command_line_has_its_page(featuremap, tmp_path: Path) -> N
     assert (page.code, page.out, page.err) == (0, "a run/index.html\n", "")
     html = (tmp_path / "a run" / "index.html").read_text("utf-8")
     assert "2 images · 1 failed" in html
-    assert "<code>featuremap convolve IMAGES... -k sobel-x --separate</code>" in html
+    command = "featuremap convolve photos/p9.png photos/p10.png -k sobel-x --separate --out &#39;a run&#39;"
+    assert f"<code>{command}</code>" in html
+    assert (tmp_path / "a run" / "p9.maps.thumb.png").is_file()
+    assert (tmp_path / "a run" / "p9.photo.thumb.jpg").is_file()
     assert 'href="./filters.png"' in html
     assert html.index('href="./p9.maps.png"') < html.index('href="./p10.maps.png"')
     assert "./p9.maps/" not in html
@@ -125,8 +128,8 @@ def test_two_commands_on_one_image_share_its_row(tmp_path: Path) -> None:
     assert contents.columns == ("sobel-x", "conv")
     assert len(contents.images) == 1
     assert contents.commands == (
-        "featuremap convolve 'my a.jpg' -k sobel-x",
-        "featuremap activations 'my a.jpg' --model m.keras",
+        f"featuremap convolve 'my a.jpg' -k sobel-x --out {tmp_path}",
+        f"featuremap activations 'my a.jpg' --model m.keras --out {tmp_path}",
     )
 
 
@@ -163,14 +166,15 @@ def test_the_last_word_on_an_image_counts_and_lost_pictures_are_told(tmp_path: P
     ]
 
 
-def test_the_command_of_many_images_names_none_of_them(tmp_path: Path) -> None:
+def test_the_command_of_many_images_names_their_folder(tmp_path: Path) -> None:
     entries = []
-    for number in range(3):
+    for number in range(5):
         command = f"featuremap convolve 'p {number}.jpg' -k \"a=1 2\""
         draw(tmp_path / f"p {number}.maps.png", Command=command if number else 'featuremap "unclosed')
         entries.append(done(f"p {number}.jpg", f"p {number}.maps.png", job="convolve"))
     note(tmp_path, *entries)
-    assert read_run(tmp_path).commands == ("featuremap convolve IMAGES... -k 'a=1 2'",)
+    folder = os.path.dirname(entries[0].source)  # noqa: PTH120
+    assert read_run(tmp_path).commands == (f"featuremap convolve {folder} -k 'a=1 2' --out {tmp_path}",)
 
 
 def test_a_manifest_cannot_show_what_is_outside_its_folder(tmp_path: Path) -> None:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from featuremap_cli.arrays import FeatureMaps
 from featuremap_cli.drawing.gallery import FailedImage, Gallery, ImageRow, Picture, Section, count, render_gallery
+from featuremap_cli.drawing.png import encode
+from featuremap_cli.drawing.sheet import draw_maps
+from featuremap_cli.drawing.style import SheetStyle
+from featuremap_cli.drawing.thumbnails import layer_thumbnail, tile_places
 
 HOSTILE = [
     "<script>alert(1)</script>.png",
@@ -174,3 +184,36 @@ def test_frames_have_the_shape_of_most_sheets() -> None:
 @pytest.mark.parametrize(("number", "words"), [(0, "0 images"), (1, "1 image"), (1000, "1,000 images")])
 def test_counting(number: int, words: str) -> None:
     assert count(number, "image") == words
+
+
+def test_a_small_picture_is_the_mean_of_the_tiles_that_are_not_flat(tmp_path: Path) -> None:
+    values = np.zeros((3, 4, 4), np.float32)
+    values[0, :, :2], values[1, :2, :] = 5, 70  # the left half of one map, the upper half of another, a silent one
+    maps = FeatureMaps(values, ("",) * 3, "conv")
+    sheet = draw_maps(maps, SheetStyle(), "title")
+    (tmp_path / "a.png").write_bytes(encode(sheet.picture, sheet.text))
+    places = tile_places(sheet.text["Tiles"])
+    assert list(places) == [0, 1]
+    assert json.loads(sheet.text["Tiles"])["1"][4:] == [0, 70]
+    pixels = np.asarray(sheet.picture.convert("L"))
+    left, top, width, height = places[0]
+    assert (pixels[top : top + height, left : left + width // 2] == 255).all()
+    content = layer_thumbnail(tmp_path / "a.png", places)
+    assert content is not None
+    mean = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+    side = mean.shape[0] // 2
+    middles = side // 2, side + side // 2
+    corners = [int(mean[row, column]) for row in middles for column in middles]
+    assert corners == pytest.approx([255, 127, 127, 0], abs=2)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"a": 3}', '{"1": [1, 2]}', '{"1": [-1, 2, 3, 4, 0, 1]}', '{"1": null}']
+)
+def test_what_a_sheet_says_of_its_tiles_may_be_anything(text: str) -> None:
+    assert tile_places(text) == {}
+
+
+def test_tiles_outside_of_the_sheet_are_left_out(tmp_path: Path) -> None:
+    Image.new("L", (10, 10)).save(tmp_path / "a.png")
+    assert layer_thumbnail(tmp_path / "a.png", {0: (5, 5, 50, 50), 1: (0, 0, 0, 3)}) is None

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
+
+from featuremap_cli.sources.locations import sample_path
 
 SHOWN = "[...document.querySelectorAll('a.sheet img')].filter((one) => one.complete && one.naturalWidth > 1).length"
 HOSTILE = [
@@ -36,7 +41,8 @@ def test_it_opens_and_shows_every_picture(run, show, wait) -> None:
     ]
     assert page.locator("article").first.locator(".label").all_inner_texts() == ["conv1", "conv2", "conv3"]
     expect(page.get_by_text("broken.jpg is truncated")).to_be_visible()
-    expect(page.get_by_text("featuremap activations IMAGES... --model m.keras")).to_be_visible()
+    named = "'holiday/beach 1.jpg' 'holiday/beach 2.jpg' garden/rose.jpg"
+    expect(page.get_by_text(f"featuremap activations {named} --model m.keras --out {run.root}")).to_be_visible()
     expect(page.get_by_text("m.keras:conv1")).to_be_visible()
 
 
@@ -225,3 +231,73 @@ def luminance(color: str) -> float:
     channels = [int(part) / 255 for part in color.removeprefix("rgb(").removesuffix(")").split(",")]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.fixture
+def mapped(tmp_path: Path, photographs: Path) -> str:
+    """A real run on two photographs, and its page."""
+    from featuremap_cli.commands.app import main
+
+    words = ["activations", str(photographs), "-m", "alexnet", "-l", "conv1", "-l", "conv5", "-q", "--gallery"]
+    assert main([*words, "-o", str(tmp_path / "run")]) == 0
+    return (tmp_path / "run" / "index.html").as_uri()
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for name in ("china", "flower"):
+        shutil.copy(sample_path(name), folder)
+    return folder
+
+
+def test_a_row_begins_with_its_photograph_and_sheets_are_small_pictures(mapped: str, show, wait) -> None:
+    page = show(mapped)
+    wait(page, "[...document.querySelectorAll('.photograph img')].every((one) => one.naturalWidth === 320)")
+    wait(page, "[...document.querySelectorAll('a.sheet img')].every((one) => one.naturalWidth > 1)")
+    widths = "[...document.querySelectorAll('a.sheet img')].map((one) => one.naturalWidth)"
+    assert max(page.evaluate(widths)) <= 320
+    first = page.locator("article").first
+    assert first.locator("li").first.get_attribute("class") == "photograph"
+
+
+def test_one_map_at_a_time(mapped: str, show, wait) -> None:
+    page = show(mapped)
+    page.locator("article a.sheet").first.click()
+    detail, canvas = page.locator("#viewer-detail"), page.locator("#viewer-tile")
+    expect(canvas).to_be_hidden()
+    page.keyboard.press("m")
+    expect(canvas).to_be_visible()
+    wait(page, "document.querySelector('#viewer-tile').width > 50")
+    ranges = []
+    for filter_index in range(3):
+        text = detail.inner_text()
+        assert text.startswith(f"filter {filter_index} · ")
+        ranges.append(text)
+        page.keyboard.press("ArrowRight")
+    expect(detail).to_contain_text("filter 3")
+    page.keyboard.press("ArrowLeft")
+    expect(detail).to_have_text(ranges[2])
+    page.keyboard.press("ArrowDown")  # the same filter on the next image
+    expect(page.locator("#viewer-name")).to_have_text("flower.jpg")
+    expect(detail).to_contain_text("filter 2")
+    assert detail.inner_text() != ranges[2]
+    page.keyboard.press("m")
+    expect(canvas).to_be_hidden()
+    expect(page.locator("#viewer-picture")).to_be_visible()
+
+
+def test_one_filter_of_all_images(mapped: str, show, wait) -> None:
+    page = show(mapped)
+    expect(page.locator("#one-filter")).to_be_hidden()
+    page.select_option("#layer", label="conv5")
+    page.fill("#number", "61")
+    wait(page, "document.querySelectorAll('a.sheet canvas:not([hidden])').length === 2")
+    details = page.locator("article li:visible .detail").all_inner_texts()
+    assert len(set(details)) == 2
+    assert all(text.startswith("filter 61 · 0 to ") for text in details)
+    page.fill("#number", "")
+    expect(page.locator("a.sheet canvas:visible")).to_have_count(0)
+    page.fill("#number", "9999")
+    expect(page.locator("a.sheet canvas:visible")).to_have_count(0)
