@@ -21,7 +21,7 @@ from featuremap_cli.commands.anatomy_options import (
 )
 from featuremap_cli.commands.console import give, give_json, tell
 from featuremap_cli.commands.convolve import Gray, Resize, read_operation
-from featuremap_cli.commands.options import OperationOptions, read_size
+from featuremap_cli.commands.options import PIXELS, MaxPixels, OperationOptions, read_pixel_limit, read_size
 from featuremap_cli.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def anatomy(
     out: Out = Path("featuremaps"),
     quiet: Quiet = False,
     json: Json = False,
+    max_pixels: MaxPixels = str(PIXELS),
 ) -> None:
     """Draw how one feature map is made: channels times kernels, their sum, bias, ReLU, pooling.
 
@@ -67,11 +68,11 @@ def anatomy(
     )
     most, at = read_channels(chosen.channels), read_place(chosen.at)
     plan = read_plan(drawing, with_image=True)
-    location = _locate(image)
+    location, pixel_limit = _locate(image), read_pixel_limit(max_pixels)
     if kernel is None:
-        subject = _of_layer(location, model, operation, chosen.filter)
+        subject = _of_layer(location, model, operation, chosen.filter, pixel_limit)
     else:
-        subject = _of_filter(location, kernel, gray, resize, model, operation, chosen)
+        subject = _of_filter(location, kernel, gray, resize, model, operation, chosen, pixel_limit)
     worked = None if at is None else work_pixel(subject.anatomy, *at)
     parts = choose_parts(subject.anatomy, most, at)
     words = (*own_words, *option_words(model, chosen, operation, drawing))
@@ -119,13 +120,16 @@ def _locate(image: str) -> ImageLocation:
     return first
 
 
-def _of_layer(location: ImageLocation, model: ModelOptions, operation: OperationOptions, index: int) -> Subject:
+def _of_layer(
+    location: ImageLocation, model: ModelOptions, operation: OperationOptions, index: int, pixel_limit: int
+) -> Subject:
     from featuremap_cli.commands.anatomy_subject import layer_subject
     from featuremap_cli.convolution.operation import parse_pool
     from featuremap_cli.sources.images import read_image
 
     pool = parse_pool(operation.pool) if operation.pool else None
-    return layer_subject(read_image(location.path), network_options(model), str(model.layer), index, pool)
+    image = read_image(location.path, pixel_limit=pixel_limit)
+    return layer_subject(image, network_options(model), str(model.layer), index, pool)
 
 
 def _of_filter(
@@ -136,6 +140,7 @@ def _of_filter(
     model: ModelOptions,
     operation: OperationOptions,
     chosen: MapOptions,
+    pixel_limit: int,
 ) -> Subject:
     from featuremap_cli.commands.anatomy_subject import filter_subject
     from featuremap_cli.commands.banks import require_network, with_bias
@@ -148,7 +153,7 @@ def _of_filter(
     banks = read_banks(kernel, model.weights, model.unsafe, model.preprocess, imports=model.imports or ())
     require_network(model.preprocess, banks)
     banks = with_bias(banks, operation.bias)
-    image = read_image(location.path)
+    image = read_image(location.path, pixel_limit=pixel_limit)
     if gray:
         image = preparation.to_gray(image)
     if size is not None:

@@ -13,7 +13,17 @@ import typer
 from featuremap_cli.commands.arithmetic import AsCsv, BatchSize, Dtype, refuse_both
 from featuremap_cli.commands.completion import complete_folders, complete_images, complete_model, complete_weights
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import NETWORK, Imports, Layers, PageOptions, Unsafe, read_size
+from featuremap_cli.commands.options import (
+    NETWORK,
+    PIXELS,
+    Imports,
+    Layers,
+    MaxPixels,
+    PageOptions,
+    Unsafe,
+    read_pixel_limit,
+    read_size,
+)
 from featuremap_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,6 +106,7 @@ def layers(
     out: Out = Path("featuremaps"),
     json: AsJson = False,
     csv: AsCsv = False,
+    max_pixels: MaxPixels = str(PIXELS),
 ) -> None:
     """List a network's layers: shapes, parameters, MACs, memory, receptive field.
 
@@ -118,7 +129,7 @@ def layers(
     refuse_both(json, csv)
     refuse_stray(show, at, csv)
     network = _load(model, weights, input_size, unsafe, None if show else FREE_SIZE, imports or ())
-    picture = None if show is None else _read(show)
+    picture = None if show is None else _read(show, read_pixel_limit(max_pixels))
     if picture is not None and None in (network.input.height, network.input.width):
         network = replace(network, input=replace(network.input, height=picture[0].height, width=picture[0].width))
     from featuremap_cli.networks.records import network_graph
@@ -201,7 +212,7 @@ def _command(model: str, own: Sequence[str], show: str, at: str | None, fit: str
     return shlex.join([*words, *(word for flag, value in given.items() if value for word in (flag, value))])
 
 
-def _read(argument: str) -> tuple[Image, str]:
+def _read(argument: str, pixel_limit: int) -> tuple[Image, str]:
     """The image of `--show` and its stem, the name of its outputs."""
     from featuremap_cli.errors import ImageError
     from featuremap_cli.sources.images import read_image
@@ -210,7 +221,7 @@ def _read(argument: str) -> tuple[Image, str]:
     location = next(iter(find_images([argument])))
     if isinstance(location, MissingImage):
         raise ImageError(location.message)
-    image = read_image(location.path)
+    image = read_image(location.path, pixel_limit=pixel_limit)
     return replace(image, name=location.name), str(Path(location.relative).with_suffix(""))
 
 

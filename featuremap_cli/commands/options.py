@@ -234,6 +234,18 @@ PIXELS = 178_956_970
 """`sources.pixel_values.PIXEL_LIMIT`, which a test holds, without NumPy."""
 
 
+MaxPixels = Annotated[
+    str,
+    typer.Option(
+        metavar="N|none",
+        help="Refuse images, borders and maps of more pixels.",
+        show_default="178,956,970",
+        rich_help_panel=BATCH,
+        autocompletion=offer("none"),
+    ),
+]
+
+
 @dataclass(frozen=True)
 class GatherOptions:
     """Where results go, and how a run over many images behaves whose result is one."""
@@ -262,16 +274,7 @@ class GatherOptions:
         bool,
         typer.Option("-0", help="Paths on stdin end with NUL, as `find -print0` writes them.", rich_help_panel=BATCH),
     ] = False
-    max_pixels: Annotated[
-        str,
-        typer.Option(
-            metavar="N|none",
-            help="Refuse images, borders and maps of more pixels.",
-            show_default="178,956,970",
-            rich_help_panel=BATCH,
-            autocompletion=offer("none"),
-        ),
-    ] = str(PIXELS)
+    max_pixels: MaxPixels = str(PIXELS)
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and where, and stop.", rich_help_panel=BATCH)
     ] = False

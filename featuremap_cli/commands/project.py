@@ -11,7 +11,15 @@ import typer
 
 from featuremap_cli.commands.completion import complete_folders, complete_images, complete_layer, offer
 from featuremap_cli.commands.console import give, give_json, tell
-from featuremap_cli.commands.options import BATCH, NETWORK, NetworkOptions, PageOptions
+from featuremap_cli.commands.options import (
+    BATCH,
+    NETWORK,
+    PIXELS,
+    MaxPixels,
+    NetworkOptions,
+    PageOptions,
+    read_pixel_limit,
+)
 from featuremap_cli.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -95,6 +103,7 @@ def project(
     out: Out = Path("featuremaps"),
     quiet: Quiet = False,
     json: AsJson = False,
+    max_pixels: MaxPixels = str(PIXELS),
 ) -> None:
     """Project one activation back to pixels: what in the image a filter answers to.
 
@@ -113,7 +122,7 @@ def project(
     from featuremap_cli.drawing.runs import escaped_notices
 
     choice = read_filter(projection.filter)
-    found = _run(_only_image(image), network, projection, page, choice, quiet)
+    found = _run(_only_image(image), network, projection, page, choice, quiet, read_pixel_limit(max_pixels))
     chosen = found.chosen(choice)
     if not quiet:
         for line in _remarks(found, chosen, choice):
@@ -154,6 +163,7 @@ def _run(
     page: PageOptions,
     choice: FilterChoice,
     quiet: bool,
+    pixel_limit: int,
 ) -> ImageProjections:
     """Run the network on the image up to the layer.
 
@@ -171,7 +181,7 @@ def _run(
     from featuremap_cli.sources.images import read_image
 
     at = read_at(projection.at)
-    image = read_image(location.path)
+    image = read_image(location.path, pixel_limit=pixel_limit)
     loaded = load(network)
     selection = loaded.select([projection.layer])
     if len(selection.entries) > 1:

@@ -28,7 +28,15 @@ def test_other_words_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["convolve", "-k", "box"], ["activations", "-m", "alexnet"], ["health", "-m", "alexnet"]]
+    "command",
+    [
+        ["convolve", "-k", "box"],
+        ["activations", "-m", "alexnet"],
+        ["health", "-m", "alexnet"],
+        ["project", "-m", "alexnet", "-l", "conv1", "--filter", "1"],
+        ["anatomy", "-k", "box"],
+        ["anatomy", "-m", "alexnet", "-l", "conv1"],
+    ],
 )
 def test_larger_images_are_refused_or_let_through(featuremap, command: list[str]) -> None:  # type: ignore[no-untyped-def]
     Image.new("RGB", (60, 50)).save("a.png")
