@@ -67,3 +67,16 @@ def test_a_run_over_many_images_needs_no_more_than_one_over_few(tmp_path: Path) 
         words = ("convolve", str(photographs), "-k", "sobel-x", "--jobs", "1", "-q", "-o", f"{photographs}-out")
         used.append(peak(tmp_path, *words))
     assert used[1] - used[0] < 8e6
+
+
+def test_one_image_takes_a_network_s_weights_once(tmp_path: Path) -> None:
+    """Made ready for many runs, the runtime would hold them three times more."""
+    import keras
+
+    layers = [keras.layers.Conv2D(512, 3, padding="same", use_bias=False) for _ in range(8)]
+    model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
+    model.save(tmp_path / "wide.keras")
+    weights = 4 * model.count_params()
+    small = peak(tmp_path, "activations", "sample:china", "-m", "squeezenet", "-l", "0", "-q", "-o", "small")
+    wide = peak(tmp_path, "activations", "sample:china", "-m", "wide.keras", "-l", "all", "-q", "-o", "wide")
+    assert wide - small < 2 * weights

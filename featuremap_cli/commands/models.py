@@ -88,11 +88,11 @@ def run_network(
     import numpy as np
 
     results: list[list[Float32]] = [[] for _ in inputs]
-    compiled = compiled and network.recorder.compiles
+    fills = compiled and network.recorder.compiles
     sizes = dict.fromkeys(one.array.shape for one in inputs)
     for size in sizes:
         places = [place for place, one in enumerate(inputs) if one.array.shape == size]
-        filled = places + [places[-1]] * (batch_size - len(places)) if compiled else places
+        filled = places + [places[-1]] * (batch_size - len(places)) if fills else places
         batch = np.concatenate([inputs[place].array for place in filled])
         recorded = network.record(batch, entries, before_activation=before_activation, compiled=compiled)
         for row, place in enumerate(places):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -146,7 +147,7 @@ class ImageProjections:
     def write(
         self, chosen: Sequence[Activation], folder: OutputFolder, *, asked_top: bool
     ) -> Iterator[tuple[Activation | None, Written]]:
-        """Write a picture for each, and one of all of them where those that fire most were asked for.
+        """Write a picture for each, two at a time, and one of all of them where those that fire most were asked for.
 
         Yields:
             what a picture shows and its file; None for the picture of all.
@@ -163,11 +164,15 @@ class ImageProjections:
             with styled(self.page):
                 sheet = self._draw_all(chosen, projections)
             yield None, write_picture(folder, name, sheet, {}, self.page)
-        for one, projection in zip(chosen, projections, strict=True):
+
+        def write_one(one: Activation, projection: Float32) -> Written:
             name = projection_file(self.stem, self.entry.path, one.filter, self.method)
             with styled(self.page):
                 sheet = self._draw(one, projection)
-            yield one, write_picture(folder, name, sheet, {}, self.page)
+            return write_picture(folder, name, sheet, {}, self.page)
+
+        with ThreadPoolExecutor(max_workers=2) as threads:
+            yield from zip(chosen, threads.map(write_one, chosen, projections), strict=True)
 
     def as_json(self, one: Activation) -> dict[str, Any]:
         """Return what `--json` prints of one projection; JSON has no word for NaN and infinity, so they are None."""

@@ -17,6 +17,7 @@ Pixels = NDArray[np.uint8]
 _SMALL = 64
 _palettes: WeakKeyDictionary[Image, Pixels] = WeakKeyDictionary()
 # The same image stands beside the maps of every layer, in few sizes: one for each size of maps.
+_pictures: WeakKeyDictionary[Image, dict[tuple[int, int], Pixels]] = WeakKeyDictionary()
 _drawn: WeakKeyDictionary[Image, dict[tuple[int, int, int], Pixels]] = WeakKeyDictionary()
 
 
@@ -80,8 +81,15 @@ def input_picture(image: Image, height: int, width: int) -> Pixels:
     Values outside 0 to 1 (a float file) are scaled from their minimum to their maximum; NaN has its own color.
 
     Returns:
-        uint8 (height, width, 3).
+        uint8 (height, width, 3), not to be written to; found once for each image and size.
     """
+    known = _pictures.setdefault(image, {})
+    if (height, width) not in known:
+        known[height, width] = _find_picture(image, height, width)
+    return known[height, width]
+
+
+def _find_picture(image: Image, height: int, width: int) -> Pixels:
     pixels = image.pixels if image.channels in (1, 3) else image.pixels.mean(axis=2, keepdims=True)
     channels = [_resized(pixels[..., channel], height, width) for channel in range(pixels.shape[2])]
     resized = np.stack(channels * (3 // len(channels)), axis=2)
@@ -93,6 +101,7 @@ def input_picture(image: Image, height: int, width: int) -> Pixels:
     resized[unknown] = low
     even: Pixels = np.rint((resized - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
     even[unknown] = MISSING_COLOR
+    even.flags.writeable = False
     return even
 
 

@@ -58,6 +58,7 @@ class RuntimeGradient:
             raise NetworkError(f"{recorder.network} has no gradient on the way to the image")
         self._types = types
         self._taken = sorted(self._back.taken)
+        self._last: tuple[Float32, list[NDArray[Any]]] | None = None
 
     def run(self, batch: Float32, signal: Signal) -> Float32:
         """What a signal becomes at the image.
@@ -76,7 +77,7 @@ class RuntimeGradient:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def _piece(self, images: Float32, piece: slice, signal: Signal) -> Float32:
-        value, *taken = self._recorder.values(images, [self._value, *self._taken])
+        value, *taken = self._way_up(images)
         sent = np.ascontiguousarray(signal(value, piece), np.float32)
         given = dict(zip(self._taken, taken, strict=True)) | {SIGNAL: sent}
         try:
@@ -84,6 +85,15 @@ class RuntimeGradient:
         except GraphError as error:
             raise NetworkError(f"{self._recorder.network} cannot be projected: {error}") from error
         return np.asarray(np.moveaxis(gradient, 1, -1) if self._recorder.is_channels_first else gradient, np.float32)
+
+    def _way_up(self, images: Float32) -> list[NDArray[Any]]:
+        """The value, and what the gradient needs of the way to it; found once where images come again.
+
+        Several filters of one image are projected one after another.
+        """
+        if self._last is None or not np.array_equal(self._last[0], images):
+            self._last = images.copy(), self._recorder.values(images, [self._value, *self._taken])
+        return self._last[1]
 
     @cached_property
     def _session(self) -> Session:
@@ -93,7 +103,8 @@ class RuntimeGradient:
         inputs[SIGNAL] = _free(ValueType("float32", self._types[self._value].shape))
         arrays = {**graph.constants, **weights, **back.constants}
         try:
-            return Session(back.nodes, inputs, [str(back.gradient)], arrays)
+            # Its transposed convolutions gain nothing by weights that are laid out anew.
+            return Session(back.nodes, inputs, [str(back.gradient)], arrays, lasting=False)
         except GraphError as error:
             raise NetworkError(f"{self._recorder.network} cannot be projected: {error}") from error
 

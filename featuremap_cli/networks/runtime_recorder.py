@@ -59,7 +59,7 @@ class RuntimeRecorder:
         self.graph, self.network = graph, network
         self._image, self._weights = image, weights
         self._arrays: dict[str, NDArray[Any]] = {}
-        self._sessions: dict[tuple[str, ...], Session] = {}
+        self._sessions: dict[tuple[tuple[str, ...], bool], Session] = {}
         self._has_nan = False
         self._seen: set[str] = set()
         self._types: dict[tuple[int, int], Mapping[str, ValueType]] = {}
@@ -67,11 +67,11 @@ class RuntimeRecorder:
     def record(
         self, batch: Float32, chosen: Sequence[LayerEntry], *, before_activation: bool, compiled: bool = True
     ) -> list[Float32]:
-        """See `Network.record`; nothing is compiled, whatever `compiled` says."""
+        """See `Network.record`; `compiled` stands for a session that is made for many runs."""
         self._require_room(batch.shape[1], batch.shape[2])
         calls = [self.graph.listed[entry.index] for entry in chosen]
         names = [_value_of(call, before_activation) for call in calls]
-        pieces = [self.values(batch[piece], names) for piece in self.pieces(len(batch))]
+        pieces = [self.values(batch[piece], names, lasting=compiled) for piece in self.pieces(len(batch))]
         return [_maps([values[place] for values in pieces]) for place in range(len(names))]
 
     def record_with_input(self, batch: Float32, entry: LayerEntry) -> tuple[Float32, Float32, Float32]:
@@ -94,22 +94,23 @@ class RuntimeRecorder:
         is_padding = min(border.top, border.bottom, border.left, border.right) >= 0
         return ((border.top, border.bottom), (border.left, border.right)) if is_padding else None
 
-    def values(self, batch: Float32, names: Sequence[str]) -> list[NDArray[Any]]:
+    def values(self, batch: Float32, names: Sequence[str], *, lasting: bool = False) -> list[NDArray[Any]]:
         """Values of the graph for images, as the graph has them: of four axes the channels are the second.
 
         Args:
             batch: float32 (images, height, width, channels), prepared; as many at once as the network takes.
             names: of the values.
+            lasting: whether there will be many images; see `Session`.
 
         Raises:
             NetworkError: the network cannot run on these images.
         """
         wanted = tuple(dict.fromkeys(names))
-        found = self._run(self._session(wanted), batch)
+        found = self._run(self._session(wanted, lasting), batch)
         if not self._has_nan and not all(is_finite(array) for array in (batch, *found.values(), *self._new_weights())):
             self._has_nan = True
             self._sessions.clear()
-            found = self._run(self._session(wanted), batch)
+            found = self._run(self._session(wanted, lasting), batch)
         return [found[name] for name in names]
 
     @property
@@ -167,16 +168,17 @@ class RuntimeRecorder:
                 self._seen.add(name)
                 yield array
 
-    def _session(self, names: tuple[str, ...]) -> Session:
+    def _session(self, names: tuple[str, ...], lasting: bool) -> Session:
         """What computes some values; those of the last two selections are kept, a layer's maps and its gradient's."""
-        if names not in self._sessions:
+        key = names, lasting
+        if key not in self._sessions:
             nodes, arrays = self._with_arrays(needed_nodes(list(self.graph.nodes()), names))
             try:
-                session = Session(nodes, dict([self.graph.input]), names, arrays, self.graph.opsets)
+                session = Session(nodes, dict([self.graph.input]), names, arrays, self.graph.opsets, lasting=lasting)
             except GraphError as error:
                 raise NetworkError(f"{self.network} cannot be run: {error}") from error
-            self._sessions = dict([*list(self._sessions.items())[-1:], (names, session)])
-        return self._sessions[names]
+            self._sessions = dict([*list(self._sessions.items())[-1:], (key, session)])
+        return self._sessions[key]
 
     def _with_arrays(self, nodes: Sequence[Node]) -> tuple[Sequence[Node], dict[str, NDArray[Any]]]:
         """Nodes as they are to be run, and the constants and weights that they take."""

@@ -65,13 +65,12 @@ def agree(path: Path, input_size: tuple[int, int] | None = None, size: tuple[int
     batch = RNG.standard_normal(shape).astype(np.float32)
     chosen = ours.select(["all-layers"]).entries
     for before_activation in (False, True):
-        kept = [
-            network.record(batch, chosen, before_activation=before_activation, compiled=False)
-            for network in (ours, theirs)
-        ]
-        for entry, own, its in zip(chosen, *kept, strict=True):
-            assert (own.dtype, own.shape) == (np.float32, its.shape)
-            np.testing.assert_allclose(own, its, rtol=1e-3, atol=1e-4 * max(its.std(), 1e-3), err_msg=entry.path)
+        expected = theirs.record(batch, chosen, before_activation=before_activation, compiled=False)
+        for compiled in (False, True):
+            recorded = ours.record(batch, chosen, before_activation=before_activation, compiled=compiled)
+            for entry, own, its in zip(chosen, recorded, expected, strict=True):
+                assert (own.dtype, own.shape) == (np.float32, its.shape)
+                np.testing.assert_allclose(own, its, rtol=1e-3, atol=1e-4 * max(its.std(), 1e-3), err_msg=entry.path)
 
 
 @pytest.mark.parametrize(
