@@ -136,3 +136,10 @@ def test_nothing_is_said_where_the_home_folder_cannot_be_written(tmp_path: Path,
     command = [sys.executable, "-c", program, *words, "-q", "-o", str(tmp_path)]
     ran = subprocess.run(command, env={**os.environ, **places}, capture_output=True, text=True, check=True)
     assert ran.stderr == ""
+
+
+def test_a_jpeg_loads_none_of_pillow_s_other_formats(tmp_path: Path) -> None:
+    program = PROGRAM.format(heavy=("PIL.PdfImagePlugin", "PIL.McIdasImagePlugin", "PIL.PngImagePlugin"))
+    command = [sys.executable, "-c", program, "convolve", "sample:china", "-q", "-o", str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stderr.split() == ["LOADED"]

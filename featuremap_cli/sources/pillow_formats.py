@@ -6,6 +6,7 @@ HDF5 and MPEG are read by whatever an installed package has registered for them.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 from collections.abc import Mapping
@@ -41,6 +42,8 @@ OTHERS = (
     *("XPM", "XVTHUMB"),
 )
 
+_MODULES = {".jpg": "JpegImagePlugin", ".jpeg": "JpegImagePlugin", ".png": "PngImagePlugin"}
+
 _REFUSED: Mapping[str, tuple[re.Pattern[bytes], str]] = MappingProxyType(
     {
         "EPS": (re.compile(rb"%!PS|\xc5\xd0\xd3\xc6"), "would start Ghostscript, a program"),
@@ -73,12 +76,28 @@ def open_picture(source: Path | BytesIO) -> ImageFile.ImageFile:
         UnidentifiedImageError: it is of no format that is opened here.
         OSError, and whatever Pillow's decoders raise: see `images.DECODER_ERRORS`.
     """
+    known = _known_by_name(source)
+    if known:
+        try:
+            return Pillow.open(source, formats=known)
+        except UnidentifiedImageError:  # it holds something else than its name says
+            pass
+    Pillow.preinit()
     try:
         return Pillow.open(source, formats=COMMON)
     except UnidentifiedImageError:
         _register_heif()
         Pillow.init()
         return Pillow.open(source, formats=[name for name in OTHERS if name in Pillow.OPEN])
+
+
+def _known_by_name(source: Path | BytesIO) -> list[str]:
+    """The common formats that are loaded, that of the file's name among them; Pillow loads all for one it lacks."""
+    module = _MODULES.get(source.suffix.lower()) if isinstance(source, Path) else None
+    if module is None:
+        return []
+    importlib.import_module(f"PIL.{module}")
+    return [name for name in COMMON if name in Pillow.OPEN]
 
 
 def refused_format(head: bytes) -> tuple[str, str] | None:
