@@ -152,6 +152,7 @@ def as_cells(row: LayerRow) -> tuple[Any, ...]:
     for key, value in row.as_json().items():
         length = {"output_shape": 3}.get(key, 2 if key in _PAIRS else 1)
         shown = str(value).lower() if isinstance(value, bool) else value
+        shown = "x".join(str(one) for one in value) if isinstance(value, tuple) else shown
         cells += [""] * length if value is None else value if isinstance(value, list) else [shown]
     return tuple(cells)
 

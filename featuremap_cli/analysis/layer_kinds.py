@@ -107,9 +107,9 @@ class Transposed:
         window, output, taps = self.window, [], []
         for axis in (0, 1):
             laid = window.size[axis], window.strides[axis], window.dilation[axis]
-            length = geometry.transposed_length(shape[axis], *laid, window.padding)
+            length = geometry.transposed_length(shape[axis], *laid, window.padding_along(axis))
             length = length if self.output_size is None else self.output_size[axis]
-            before = geometry.padding_around(length, *laid, window.padding)[0]
+            before = geometry.padding_around(length, *laid, window.padding_along(axis))[0]
             output.append(length)
             taps.append(transposed_taps(*laid, before))
         if min(output) < 1:
@@ -276,5 +276,5 @@ def _laid(window: Window, shape: Shape) -> tuple[Pair, Taps]:
 
 def _laid_along(window: Window, axis: int, length: int) -> tuple[int, AxisTaps]:
     laid = window.size[axis], window.strides[axis], window.dilation[axis]
-    before, after = geometry.padding_around(length, *laid, window.padding)
+    before, after = geometry.padding_around(length, *laid, window.padding_along(axis))
     return geometry.output_length(length, *laid, before, after), window_taps(*laid, before)

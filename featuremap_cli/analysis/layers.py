@@ -33,13 +33,17 @@ class Window:
         size: taps of the filter.
         strides: input positions between outputs; of a transposed convolution, outputs between inputs.
         dilation: positions between taps.
-        padding: `same`, `valid`, or positions on every side.
+        padding: `same`, `valid`, positions on every side, or (above and below, left and right).
     """
 
     size: Pair
     strides: Pair = (1, 1)
     dilation: Pair = (1, 1)
-    padding: Padding = "valid"
+    padding: Padding | Pair = "valid"
+
+    def padding_along(self, axis: int) -> Padding:
+        """The padding of rows (0) or columns (1)."""
+        return self.padding[axis] if isinstance(self.padding, tuple) else self.padding
 
 
 @dataclass(frozen=True)

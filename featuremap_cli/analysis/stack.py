@@ -1,7 +1,7 @@
 """A stack of layers from a description: `150x100x3`, `conv 200 5x5 same`, `3 x conv 64 3x3; pool 2`.
 
 A layer is a word of `stack_words.WORDS` and what it takes, in any order, or a line of Keras or PyTorch; `N x` in front
-of words repeats them. Layers stand in words of their own on the command line, or with `;` between them. Padding is
+repeats either. Layers stand in words of their own on the command line, or with `;` between them. Padding is
 `valid` where none is written and pools move by their size, as in Keras.
 """
 
@@ -14,17 +14,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from featuremap_cli.analysis.layer_kinds import LayerKind
 from featuremap_cli.analysis.layers import LayerFacts, LayerGraph, LayerRecord, Shape, View, values_of
-from featuremap_cli.analysis.stack_code import is_code, read_code
-from featuremap_cli.analysis.stack_words import ALIASES, WORDS, Settings, Word
+from featuremap_cli.analysis.stack_arguments import CodeError
+from featuremap_cli.analysis.stack_code import is_code, place, read_code
+from featuremap_cli.analysis.stack_words import ALIASES, WORDS, Settings, Word, word_called
 from featuremap_cli.convolution.geometry import Pair
 from featuremap_cli.errors import NotationError, UsageError
 
 MOST_LAYERS = 10_000
-_TOKEN = re.compile(r"[^\s;]+")
+# `(3, 3)` and `3 x 3` are one piece, `stride=2` is two.
+_TOKEN = re.compile(r"/?\([^();]*\)|\d+\s*[x×*]\s*\d+|[^\s;=]+", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
-_SIZE = re.compile(r"(\d+)[x×*,](\d+)", re.IGNORECASE)
+_SIZE = re.compile(r"\(?(\d+)\s*[x×*,]\s*(\d+)\)?", re.IGNORECASE)
 _REPEAT = re.compile(r"(\d+)[x×*]", re.IGNORECASE)
+_REPEATED_CODE = re.compile(r"\s*(\d+)\s*[x×*]\s*(?=[A-Za-z_\[])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,20 @@ class _Token:
 class _Phrase:
     """One layer as it was written: the whole text, the layer's place in it, and what it says.
 
-    `takes` is how many channels it says that its input has, as a line of PyTorch does.
+    Attributes:
+        kind: its arithmetic; None for what only says what is fed in.
+        channels, values, shape: what it says of its input, as code does, or None.
     """
 
     text: str
     start: int
     end: int
-    word: Word
-    settings: Settings
-    takes: int | None = None
+    type: str
+    path: str
+    kind: LayerKind | None
+    channels: int | None = None
+    values: int | None = None
+    shape: Shape | None = None
 
     def error(self, problem: str) -> NotationError:
         """An error about the whole layer."""
@@ -89,19 +98,19 @@ def describe_stack(shape: Shape, layers: Sequence[str], name: str = "stack") -> 
     for phrase in (phrase for text in layers for phrase in _phrases(text)):
         if len(records) > MOST_LAYERS:
             raise phrase.error(f"a stack has at most {MOST_LAYERS:,} layers")
-        kind = phrase.word.kind(phrase.settings)
-        counts[phrase.word.path] += 1
-        path = f"{phrase.word.path}{counts[phrase.word.path]}"
+        _refuse_other_input(phrase, shape, len(records) == 1, counts)
+        kind = phrase.kind
+        if kind is None:
+            continue
+        counts[phrase.path] += 1
+        path = f"{phrase.path}{counts[phrase.path]}"
         try:
             facts = kind.facts(shape)
         except UsageError as error:
             raise phrase.error(f"{path}: {error}") from error
-        if phrase.takes is not None and shape[2] not in (None, phrase.takes):
-            problem = f"{path} takes {phrase.takes} channels, and what comes before it gives {shape[2]}"
-            raise phrase.error(f"{problem}: write {shape[2]}, or change the layer before")
-        place = len(records)
+        number = len(records)
         values = values_of(facts.output_shape)
-        records.append(LayerRecord(place - 1, path, phrase.word.type, (place - 1,), facts, values, kind.window))
+        records.append(LayerRecord(number - 1, path, phrase.type, (number - 1,), facts, values, kind.window))
         shape = facts.output_shape or shape
     return LayerGraph(name, records[0].facts.output_shape or shape, tuple(records), (len(records) - 1,))
 
@@ -110,29 +119,58 @@ def _phrases(text: str) -> Iterator[_Phrase]:
     """The layers in one text, repeated ones as often as they are meant."""
     start = 0
     for part in text.split(";"):
-        tokens = [_Token(match[0], start + match.start()) for match in _TOKEN.finditer(part)]
         if is_code(part):
-            yield _coded(text, start, part)
+            yield from _coded(text, start, part)
             start += len(part) + 1
             continue
+        tokens = [_Token(match[0], start + match.start()) for match in _TOKEN.finditer(part)]
+        # A comma at a word's end divides words as a space does; one inside `3,3` does not.
+        tokens = [_Token(token.text.rstrip(","), token.start) for token in tokens if token.text.strip(",")]
         if not tokens:
             raise NotationError(text, start, len(part), "expected a layer, such as `conv 64 3x3`, got nothing")
         times, rest = _repeated(text, tokens)
         word, settings_tokens = _word(text, rest)
         settings = _Reading(text, word, rest[0]).settings(settings_tokens)
-        phrase = _Phrase(text, tokens[0].start, tokens[-1].end, word, settings)
+        phrase = _Phrase(text, tokens[0].start, tokens[-1].end, word.type, word.path, word.kind(settings))
         for _ in range(times):
             yield phrase
         start += len(part) + 1
 
 
-def _coded(text: str, start: int, part: str) -> _Phrase:
-    """The layer that a line of code says."""
+def _coded(text: str, start: int, part: str) -> Iterator[_Phrase]:
+    """The layers that some code says, repeated ones as often as they are meant."""
+    repeated = _REPEATED_CODE.match(part)
+    times, before = (int(repeated[1]), repeated.end()) if repeated else (1, 0)
+    if times < 1:
+        raise NotationError(text, start, before, "a layer is repeated at least once")
+    code = part[before:]
     try:
-        found = read_code(part)
-    except ValueError as error:
-        raise NotationError(text, start, len(part), str(error)) from error
-    return _Phrase(text, start, start + len(part), WORDS[found.word], found.settings, found.takes)
+        found = read_code(code)
+    except CodeError as error:
+        first, end = place(code, error)
+        raise NotationError(text, start + before + first, end - first, str(error)) from error
+    for _ in range(times):
+        for one in found:
+            layer, at = one.layer, start + before
+            said = layer.channels, layer.values, layer.shape
+            yield _Phrase(text, at + one.start, at + one.end, layer.type, layer.path, layer.kind, *said)
+
+
+def _refuse_other_input(phrase: _Phrase, shape: Shape, is_first: bool, counts: Counter[str]) -> None:
+    """Refuse a layer that says of its input what it is not."""
+    path = f"{phrase.path}{counts[phrase.path] + 1}"
+    height, width, channels = shape
+    if phrase.channels is not None and phrase.channels != channels:
+        problem = f"{path} takes {phrase.channels} channels, and what comes before it gives {channels}"
+        raise phrase.error(f"{problem}: write {channels}, or change the layer before")
+    count = height * width * channels
+    if phrase.values is not None and phrase.values != count:
+        problem = f"{path} takes {phrase.values} values, and what comes before it gives {height}x{width}x{channels}"
+        raise phrase.error(f"{problem}, {count} in all: write {count}, or change the layer before")
+    if phrase.shape is not None and is_first and phrase.shape != shape:
+        written = "x".join(str(one) for one in phrase.shape)
+        problem = f"this says an input of {written}, and the stack's is {height}x{width}x{channels}"
+        raise phrase.error(f"{problem}: write the same")
 
 
 def _repeated(text: str, tokens: list[_Token]) -> tuple[int, list[_Token]]:
@@ -153,10 +191,9 @@ def _repeated(text: str, tokens: list[_Token]) -> tuple[int, list[_Token]]:
 def _word(text: str, tokens: list[_Token]) -> tuple[Word, list[_Token]]:
     """The longest word that the tokens begin with, and the tokens after it."""
     for length in (3, 2, 1):
-        name = re.sub(r"[-_ ]+", " ", " ".join(token.text.lower() for token in tokens[:length]))
-        name = ALIASES.get(name, name)
-        if len(tokens) >= length and name in WORDS:
-            return WORDS[name], tokens[length:]
+        word = word_called(" ".join(token.text for token in tokens[:length]))
+        if len(tokens) >= length and word is not None:
+            return word, tokens[length:]
     first = tokens[0]
     near = difflib.get_close_matches(first.text.lower(), [*WORDS, *ALIASES], n=1)
     expected = f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(WORDS)}"
@@ -199,7 +236,10 @@ class _Reading:
             self._set("no-bias", token, False, field="bias")
         elif text == "bilinear":
             self._set("bilinear", token, True)
-        elif text in ("stride", "strides", "dilation", "groups", "multiplier", "pad"):
+        elif text == "padding" and following is not None and following.text.lower() in ("same", "valid"):
+            self._set("padding", token, following.text.lower())
+            return 2
+        elif text in ("stride", "strides", "dilation", "groups", "multiplier", "pad", "padding"):
             self._read_named(text, token, following)
             return 2
         else:
@@ -213,7 +253,7 @@ class _Reading:
             self._set("strides", token, self._pair(following))
         elif name == "dilation":
             self._set("dilation", token, self._pair(following))
-        elif name == "pad":
+        elif name in ("pad", "padding"):
             self._set("pad", token, self._number(following, least=0), field="padding")
         else:
             self._set(name, token, self._number(following))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -167,38 +168,47 @@ WORDS: Mapping[str, Word] = MappingProxyType(
 
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
-        "conv2d": "conv",
         "convolution": "conv",
-        "depthwiseconv2d": "depthwise",
-        "dwconv": "depthwise",
         "depthwise conv": "depthwise",
-        "sepconv": "separable",
-        "separableconv2d": "separable",
+        "depthwise convolution": "depthwise",
+        "dwconv": "depthwise",
         "separable conv": "separable",
-        "conv2dtranspose": "transpose",
-        "convtranspose2d": "transpose",
-        "deconv": "transpose",
+        "separable convolution": "separable",
+        "sepconv": "separable",
+        "conv transpose": "transpose",
         "transposed": "transpose",
-        "maxpool": "max pool",
-        "maxpool2d": "max pool",
-        "maxpooling2d": "max pool",
-        "avgpool": "avg pool",
-        "avgpool2d": "avg pool",
-        "averagepooling2d": "avg pool",
+        "transposed conv": "transpose",
+        "transpose conv": "transpose",
+        "deconv": "transpose",
+        "max pooling": "max pool",
         "average pool": "avg pool",
+        "average pooling": "avg pool",
+        "avg pooling": "avg pool",
         "gap": "global pool",
-        "globalpool": "global pool",
         "global avg pool": "global pool",
-        "globalaveragepooling2d": "global pool",
-        "globalmaxpooling2d": "global max pool",
+        "global average pool": "global pool",
+        "global average pooling": "global pool",
+        "global pooling": "global pool",
+        "global max pooling": "global max pool",
         "fc": "dense",
         "linear": "dense",
-        "upsampling2d": "upsample",
-        "zeropadding2d": "border",
-        "cropping2d": "crop",
-        "batchnormalization": "batchnorm",
-        "batchnorm2d": "batchnorm",
+        "fully connected": "dense",
+        "upsampling": "upsample",
+        "zero padding": "border",
+        "zero pad": "border",
+        "cropping": "crop",
+        "batch normalization": "batchnorm",
         "bn": "batchnorm",
     }
 )
-"""Other names that people write, in small letters, `-` and `_` as spaces."""
+"""Other names that people write."""
+
+
+def word_called(name: str) -> Word | None:
+    """The word of a name, however it is divided (`max-pool`, `MaxPool`) and with Keras's `2D` or without; or None."""
+    return _BY_LETTERS.get(re.sub(r"[-_ ]+|2d", "", name.lower()))
+
+
+_BY_LETTERS = {
+    name.replace(" ", ""): WORDS[word] for name, word in ({name: name for name in WORDS} | dict(ALIASES)).items()
+}

@@ -50,7 +50,8 @@ def arithmetic(
     Layers: conv FILTERS SIZE, depthwise SIZE, separable FILTERS SIZE, transpose FILTERS SIZE, pool SIZE (also max pool,
     avg pool), global pool, dense UNITS, upsample FACTOR, border N, crop N, flatten, batchnorm, relu, softmax, dropout.
     After them, in any order: /STRIDE, same, valid (the default) or pad N, dilation D, groups G, multiplier M, no-bias.
-    A size is 3x3 or 3. Lines of Keras and of PyTorch are read too.
+    A size is 3x3, 3,3 or 3. Lines of Keras and of PyTorch are read too, many at once and a Sequential.
+    A line counts as its library does: Keras's Dense works on each position of a map, the word dense on all of it.
 
     Examples:
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from featuremap_cli.analysis.cost import Totals
     from featuremap_cli.analysis.description import Description, LayerRow
+    from featuremap_cli.analysis.layers import Window
 
 BETWEEN = 2
 UNBOUNDED = 10_000
@@ -122,7 +123,7 @@ def _columns(rows: Sequence[LayerRow]) -> list[Column]:
             "dilation",
             tuple(pair(one, short=True) if window else "" for one, window in zip(dilations, windows, strict=True)),
         ),
-        Column("padding", tuple(str(window.padding) if window else "" for window in windows), rank=5),
+        Column("padding", tuple(_padding(window) if window else "" for window in windows), rank=5),
         Column("output", tuple(pair(record.facts.output_shape) for record in records)),
         Column("parameters", tuple(parameters(record.facts.parameters) for record in records)),
         Column("MACs", tuple(count(record.facts.macs) for record in records)),
@@ -132,6 +133,11 @@ def _columns(rows: Sequence[LayerRow]) -> list[Column]:
         Column("field offset", tuple(_moving(row, "receptive_offset") for row in rows), rank=4),
     ]
     return [column for column in columns if column.title != "dilation" or set(dilations) != {(1, 1)}]
+
+
+def _padding(window: Window) -> str:
+    """`same`, `2`, or `1x2` where rows and columns differ."""
+    return pair(window.padding) if isinstance(window.padding, tuple) else str(window.padding)
 
 
 def field_words(row: LayerRow) -> str:

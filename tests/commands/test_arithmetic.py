@@ -42,6 +42,13 @@ def test_csv(featuremap: Run) -> None:
     assert rows[0]["aligned"] == "true"
 
 
+def test_padding_that_differs_by_rows_and_columns(featuremap: Run) -> None:
+    words = ("arithmetic", "28x28x3", "nn.Conv2d(3, 8, (3, 5), padding=(1, 2))")
+    assert json.loads(featuremap(*words, "--json").out)["layers"][0]["padding"] == [1, 2]
+    assert next(csv.DictReader(io.StringIO(featuremap(*words, "--csv").out)))["padding"] == "1x2"
+    assert " 1x2 " in featuremap(*words).out
+
+
 def test_stacks_side_by_side(featuremap: Run) -> None:
     words = ("arithmetic", "56x56x64", "3 x conv 64 3x3 same", "--compare", "conv 64 7x7 same")
     out = featuremap(*words).out
