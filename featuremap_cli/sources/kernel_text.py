@@ -2,9 +2,9 @@
 
 | form | example |
 |---|---|
-| rows | `0 -1 0; -1 5 -1; 0 -1 0`, `1/9,1/9,1/9; ...`; a new line ends a row too, and a last `;` changes nothing |
+| rows | `0 -1 0; -1 5 -1; 0 -1 0`, `1/9,1/9,1/9; ...`; a new line ends a row too, and a last `;` may be left out |
 | NumPy | `[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]`, `array([[0., -1.], ...])`, also as `print` writes it |
-| ImageMagick | `3x3: 0,-1,0 -1,5,-1 0,-1,0`, width first; `3:` is short for `3x3:`; `-` or `nan` leaves a cell out |
+| ImageMagick | `3x3: 0,-1,0 -1,5,-1 0,-1,0` (or `3*3:`), width first; `3:` is `3x3:`; `-` or `nan` leaves a cell out |
 
 In ImageMagick's notation a cell left out is skipped in the sum, which is a weight of 0. ImageMagick's own `Convolve`
 turns the kernel by 180 degrees; here it is laid on the image as written (ImageMagick's `Correlate`) unless `--flip` is
@@ -20,13 +20,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from featuremap_cli.errors import NotationError
+from featuremap_cli.sources.bracketed import is_bracketed, without_brackets
 from featuremap_cli.sources.kernels.kernel import Kernel
 from featuremap_cli.sources.numerals import read_numeral
 
 _NAME = re.compile(r"([^=:;,/\\\r\n]*)=")
 _ROW_END = re.compile(r";|\r\n|\r|\n|\Z")
-_IMAGEMAGICK = re.compile(r"\s*([0-9]+)(?:[xX]([0-9]+))?([+-][0-9]+[+-][0-9]+)?([@<>]*)\s*:")
-_BRACKETED = re.compile(r"(\s*(?:(?:np\.|numpy\.)?array\(\s*)?\[)(.*)\](?:\s*,\s*dtype=[\w.]+)?\s*\)?\s*", re.DOTALL)
+_IMAGEMAGICK = re.compile(r"\s*([0-9]+)(?:\s*[xX×*,]\s*([0-9]+))?([+-][0-9]+[+-][0-9]+)?([@<>]*)\s*:")
 _HOLES = ("-", "nan")
 _ROWS = "rows are separated by `;`, values by spaces or commas"
 
@@ -68,10 +68,20 @@ def parse_kernel(text: str) -> Kernel:
         NotationError: no number at all, a token that is no number, rows of different lengths, an empty row, another
             count of values than ImageMagick's size asks for, an origin other than the middle.
     """
-    text = _without_brackets(text)
+    if not is_bracketed(text):
+        return _parse(text)
+    try:
+        return _parse(without_brackets(text))
+    except NotationError as error:
+        raise NotationError(text, error.start, error.length, error.problem) from None
+
+
+def _parse(text: str) -> Kernel:
     match = _IMAGEMAGICK.match(text)
     rows = _plain_rows(text) if match is None else _imagemagick_rows(text, match)
     weights = [[_weight(text, token, holes=match is not None) for token in row] for row in rows]
+    if match is None:
+        _refuse_flat(text, rows)
     cells = tuple(tuple(token for _, token in row) for row in rows)
     return Kernel(np.array(weights, dtype=np.float64), cells)
 
@@ -98,30 +108,23 @@ def _plain_rows(text: str) -> list[list[Token]]:
         rows.append(row)
     if not rows:
         raise NotationError(text, 0, len(text), "expected a kernel such as `0 -1 0; -1 5 -1; 0 -1 0`, got no number")
-    _refuse_flat(text, rows)
     return rows
 
 
 def _refuse_flat(text: str, rows: list[list[Token]]) -> None:
-    """Ask what is meant by one row of 9 or 25 numbers: a square kernel, most likely."""
+    """Ask what is meant by 4, 9 or 16 numbers in one row: a square kernel, most likely.
+
+    A `;` at the end, or brackets of its own, say that it is one row.
+    """
     count = len(rows[0])
     side = math.isqrt(count)
-    if len(rows) == 1 and side > 2 and side * side == count and ";" not in text:
+    if len(rows) == 1 and side > 1 and side * side == count and ";" not in text:
         written = " ".join(token for _, token in rows[0])
         problem = (
             f"{count} numbers in one row: a kernel of {side} x {side}, or of one row? Write `{side}x{side}: {written}` "
             f"or `{count}x1: {written}` (width x height), or put `;` between rows"
         )
         raise NotationError(text, rows[0][0][0], len(text.strip()), problem)
-
-
-def _without_brackets(text: str) -> str:
-    """Return `[[0, -1], [1, 0]]`, as NumPy and Python write it, with `;` between rows; every number keeps its place."""
-    match = _BRACKETED.fullmatch(text)
-    if match is None:
-        return text
-    inner = re.sub(r"\][\s]*,?", lambda found: ";" + " " * (len(found[0]) - 1), match[2].replace("[", " "))
-    return " " * len(match[1]) + inner + " " * (len(text) - match.end(2))
 
 
 def _row_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -177,6 +180,9 @@ def _check_imagemagick_header(text: str, match: re.Match[str], width: int, heigh
     if match[4]:
         problem = "rotated copies (`@`, `<`, `>`) are not made here: write each kernel out, or use kirsch or compass"
         raise NotationError(text, match.start(4), len(match[4]), problem)
+    if width != height and "," in match[0]:
+        problem = f"{width} wide and {height} high, or the other way round? Write `{width}x{height}:`, width first"
+        raise NotationError(text, match.start(1), match.end(2) - match.start(1), problem)
     middle = f"+{(width - 1) // 2}+{(height - 1) // 2}"
     if match[3] and match[3] != middle:
         problem = (

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from featuremap_cli.arrays import FilterBank
 from featuremap_cli.errors import NotationError
+from featuremap_cli.sources.bracketed import is_bracketed
 from featuremap_cli.sources.filter_files import SUFFIXES, read_filter_file
 from featuremap_cli.sources.kernel_text import is_imagemagick, parse_kernel, split_name
 from featuremap_cli.sources.kernels import PRESETS, bank_of, nearest_names, preset_bank
@@ -30,7 +31,7 @@ _NETWORK = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER_BEGINS = re.compile(
-    r"[-+\N{MINUS SIGN}]?(?:\.?[0-9]|(?:nan|inf|infinity)\b)|(?:(?:np\.|numpy\.)?array\()?\[|[^;\n]*[;\n]",
+    r"[-+\N{MINUS SIGN}]?(?:\.?[0-9]|(?:nan|inf|infinity)\b)|[^;\n]*[;\n]",
     re.IGNORECASE,
 )
 _PRESET = re.compile(r"([A-Za-z][\w-]*)(?:\s*:(.*))?", re.DOTALL)
@@ -92,7 +93,7 @@ def _read_body(spec: str, start: int, body: str) -> list[FilterBank]:
         return read_filter_file(body)
     preset = _PRESET.fullmatch(body)
     try:
-        if is_imagemagick(body) or _NUMBER_BEGINS.match(body):
+        if is_imagemagick(body) or is_bracketed(body) or _NUMBER_BEGINS.match(body):
             return [bank_of(parse_kernel(body), spec)]
         if preset is not None and preset[1].lower() in PRESETS:
             return [_preset(preset)]

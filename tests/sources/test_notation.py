@@ -108,8 +108,17 @@ def test_a_family_is_one_bank() -> None:
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_any_matrix_written_as_text_is_read_back(weights: NDArray[np.float32], comma: str, end: str) -> None:
     text = end.join(comma.join(repr(float(value)) for value in row) for row in weights)
+    text += ";" if weights.shape == (1, 4) else ""  # four numbers in one row are asked about
     np.testing.assert_array_equal(matrix(text), weights)
-    np.testing.assert_array_equal(matrix(f"a name={text}{end}"), weights)
+    np.testing.assert_array_equal(matrix(f"a name={text}{'' if text.endswith(';') else end}"), weights)
+
+
+@given(hypothesis_numpy.arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 40)), elements=finite))
+@settings(max_examples=80, deadline=None, derandomize=True)
+def test_any_matrix_as_numpy_prints_it_is_read_back(weights: NDArray[np.float32]) -> None:
+    with np.printoptions(floatmode="unique", linewidth=40):  # long rows are broken
+        for text in (str(weights), repr(weights), repr(weights.tolist()), repr(tuple(map(tuple, weights.tolist())))):
+            np.testing.assert_array_equal(matrix(text), weights)
 
 
 @given(matrices)
@@ -163,6 +172,15 @@ def test_random_text_is_read_or_refused_with_its_token_underlined(text: str) -> 
         ("1 2;;3 4", ";", "expected a row of numbers before this `;`"),
         ("[0 1; a 0]", "a", "got `a`"),
         ("[[0, 1], [1, x]]", "x", "got `x`"),
+        ("1,2,3,4", "1,2,3,4", "Write `2x2: 1 2 3 4` or `4x1: 1 2 3 4` (width x height)"),
+        ("[1, 2, 3, 4]", "1, 2, 3, 4", "4 numbers in one row"),
+        ("[[1, 2], [3, 4]", "[", "got a `[` that is not closed"),
+        ("[[1, 2], [3, 4)]", ")", "got a `)` that does not fit the bracket before it"),
+        ("[[1, 2], [3, 4]]; 5", "5", "nothing outside of them, got `5`"),
+        ("np.array([[1, 2], [3, 4]]) / 9", ") / 9", "nothing after them, got `) / 9`"),
+        ("[[1, 2], [3]]", "3", "row 2 has 1 value where row 1 has 2"),
+        ("[[[1, 2], [3, 4]]]", "[", "brackets three deep"),
+        ("2,3: 1 2 3 4 5 6", "2,3", "Write `2x3:`, width first"),
         ("1 2 3 4 5 6 7 8 9", "1 2 3 4 5 6 7 8 9", "Write `3x3: 1 2 3 4 5 6 7 8 9` or `9x1: 1 2 3"),
         ("3x3: 1 2 3", " 1 2 3", "needs 9 values, got 3"),
         ("2x1: 1 2 3 4", "3 4", "needs 2 values, got 4"),
@@ -259,11 +277,23 @@ def test_a_file_of_another_kind_is_named_as_such(tmp_path: Path, monkeypatch: py
         "np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], dtype=np.float32)",
         "[[ 0 -1  0]\n [-1  5 -1]\n [ 0 -1  0]]",
         "[0 -1 0; -1 5 -1; 0 -1 0]",
+        "((0, -1, 0), (-1, 5, -1), (0, -1, 0))",
+        "np.asarray([(0, -1, 0), (-1, 5, -1), (0, -1, 0)])",
+        "torch.tensor([[0., -1., 0.], [-1., 5., -1.], [0., -1., 0.]], device='cpu', dtype=torch.float32)",
+        "tf.constant([[0, -1, 0],\n             [-1, 5, -1],\n             [0, -1, 0]])",
+        "sharpen=[[0, -1, 0],\n[-1, 5, -1],\n[0, -1, 0],\n]",
+        "3*3: 0 -1 0 -1 5 -1 0 -1 0",
+        "3,3: 0,-1,0,-1,5,-1,0,-1,0",
     ],
 )
 def test_kernels_as_numpy_and_python_write_them(text: str) -> None:
     (bank,) = read_filters(text)
     assert bank.weights[..., 0, 0].tolist() == [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
+
+
+def test_brackets_of_its_own_or_a_semicolon_say_that_it_is_one_row() -> None:
+    for text in ("[[1, 2, 3, 4]]", "1 2 3 4;", "4x1: 1 2 3 4"):
+        assert matrix(text).tolist() == [[1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize("ending", ["pt", "pth", "safetensors"])
