@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +35,7 @@ from featuremap_cli.commands.options import (
     Weights,
 )
 from featuremap_cli.errors import NotationError, UsageError
+from featuremap_cli.sources.numerals import read_pair
 
 OneImage = Annotated[
     str,
@@ -229,11 +229,11 @@ def read_place(text: str | None) -> tuple[int, int] | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*", text)
-    if found is None:
+    place = read_pair(text)
+    if place is None:
         problem = f"--at takes a row and a column of the map, counted from 0, as in 10,20; got {text}"
         raise NotationError(text, 0, len(text), problem)
-    return int(found[1]), int(found[2])
+    return place
 
 
 def _flags(group: object) -> list[str]:

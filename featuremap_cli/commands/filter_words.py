@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from featuremap_cli.errors import UsageError
+from featuremap_cli.sources.numerals import read_pair
 
 _RANGE = re.compile(r"(-?\d+)?:(-?\d+)?")
 
@@ -94,7 +95,7 @@ def read_at(text: str) -> tuple[int, int] | str:
     """
     if text in ("max", "all"):
         return text
-    found = re.fullmatch(r"(\d+)\s*,\s*(\d+)", text)
-    if found is None:
+    place = read_pair(text)
+    if place is None:
         raise UsageError(f"--at {text}: expected ROW,COLUMN in the filter's map, max or all; for example --at 6,4")
-    return int(found[1]), int(found[2])
+    return place

@@ -179,14 +179,15 @@ def read_position(text: str | None) -> tuple[int, int] | None:
         NotationError: not two whole numbers.
     """
     from featuremap_cli.errors import NotationError
+    from featuremap_cli.sources.numerals import read_pair
 
     if text is None:
         return None
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+    place = read_pair(text)
+    if place is None:
         problem = f"--at takes a row and a column of the layer's output, as in 3,3; got {text}"
         raise NotationError(text, 0, len(text), problem)
-    return int(parts[0]), int(parts[1])
+    return place
 
 
 def _load(

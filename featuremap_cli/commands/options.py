@@ -22,6 +22,7 @@ from featuremap_cli.commands.completion import (
     offer,
 )
 from featuremap_cli.errors import NotationError, UsageError
+from featuremap_cli.sources.numerals import read_pair
 
 SCALES = ("map", "layer", "symmetric", "symmetric:99", "percentile:1,99")
 """What `--scale` may say, as completion offers it."""
@@ -413,7 +414,7 @@ def read_pixel_limit(text: str) -> int:
 
 
 def read_size(text: str, option: str) -> tuple[int, int]:
-    """Read a width and a height in pixels, `320,240`.
+    """Read a width and a height in pixels, `320,240` or `320x240`.
 
     Args:
         text: what the user wrote.
@@ -422,8 +423,8 @@ def read_size(text: str, option: str) -> tuple[int, int]:
     Raises:
         NotationError: not two whole numbers from 1 on.
     """
-    parts = text.split(",")
-    if len(parts) != 2 or not all(part.strip().isdecimal() and int(part) for part in parts):
+    size = read_pair(text)
+    if size is None or 0 in size:
         problem = f"{option} takes a width and a height in pixels, as in 320,240; got {text}"
         raise NotationError(text, 0, len(text), problem)
-    return int(parts[0]), int(parts[1])
+    return size

@@ -8,6 +8,7 @@ from typing import Literal, cast, get_args
 
 from featuremap_cli.convolution.geometry import Border, Padding, Pair
 from featuremap_cli.errors import NotationError, UsageError, require_choice
+from featuremap_cli.sources.numerals import read_pair
 
 Activation = Literal["relu", "leaky-relu", "sigmoid", "tanh", "abs"]
 
@@ -110,7 +111,7 @@ def parse_padding(text: str) -> Padding:
 
 
 def parse_pair(text: str, option: str) -> Pair:
-    """Read `--strides` or `--dilation`: `2` for both axes, or `1,2` for rows and columns.
+    """Read `--strides` or `--dilation`: `2` for both axes, or `1,2` (or `1x2`, `(1, 2)`) for rows and columns.
 
     Args:
         text: what the user wrote.
@@ -119,12 +120,18 @@ def parse_pair(text: str, option: str) -> Pair:
     Raises:
         NotationError: not one or two whole numbers from 1 on.
     """
-    numbers = _whole_numbers(text, 0, f"{option} takes a whole number from 1 on, or two, down and right, as in 1,2")
-    return numbers[0], numbers[-1]
+    pair = read_pair(text)
+    if pair is not None and min(pair) > 0:
+        return pair
+    expected = f"{option} takes a whole number from 1 on, or two, down and right, as in 1,2"
+    pairs = _pairs(text, 0, expected)
+    if len(pairs) > 1:
+        raise NotationError(text, 0, len(text), f"{expected}; got {text}")
+    return pairs[0]
 
 
 def parse_pool(text: str) -> Pool:
-    """Read `--pool`: `max`, `avg:3`, `max:3,2` or `max:3,2,same` (size, stride, padding).
+    """Read `--pool`: `max`, `avg:3`, `max:3,2` or `max:3,2,same` (size, stride, padding), also `max:3x2,1x2`.
 
     The stride is the size where it is left out, the padding VALID.
 
@@ -141,20 +148,23 @@ def parse_pool(text: str) -> Pool:
     padding = last.strip().lower()
     written, named = (sizes, padding) if comma and padding in ("same", "valid") else (text, "valid")
     expected = "--pool takes a size, and maybe a stride and a padding, as in max:3,2,same"
-    numbers = _whole_numbers(written, len(word) + 1, expected)
-    return Pool(kind, (numbers[0], numbers[0]), (numbers[-1], numbers[-1]), cast(Literal["same", "valid"], named))
+    pairs = _pairs(written, len(word) + 1, expected)
+    return Pool(kind, pairs[0], pairs[-1], cast(Literal["same", "valid"], named))
 
 
-def _whole_numbers(text: str, start: int, expected: str) -> list[int]:
-    parts = text[start:].split(",")
+def _pairs(text: str, start: int, expected: str) -> list[Pair]:
+    """One or two numbers from 1 on with a comma between, each for both axes, or `3x2` for rows and columns."""
+    parts, pairs = text[start:].split(","), []
     for part in parts:
-        if not re.fullmatch(r"\s*0*[1-9][0-9]*\s*", part):
+        pair = read_pair(part) or read_pair(f"{part},{part}")
+        if pair is None or min(pair) < 1:
             raise NotationError(text, start, len(part), f"{expected}; got {part.strip() or 'nothing'}")
+        pairs.append(pair)
         start += len(part) + 1
-    if len(parts) > 2:
+    if len(pairs) > 2:
         start = len(text) - len(",".join(parts[2:]))
         raise NotationError(text, start, len(text) - start, f"{expected}; got {len(parts)} numbers")
-    return [int(part) for part in parts]
+    return pairs
 
 
 def _small(word: object) -> object:

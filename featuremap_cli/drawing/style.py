@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from featuremap_cli.drawing.scaling import OWN_RANGE, Scale
 from featuremap_cli.errors import UsageError, require_choice
+from featuremap_cli.sources.numerals import read_pair
 
 Sort = Literal["index", "mean", "max", "std", "sparsity"]
 Tile = Literal["auto", "full"] | tuple[int, int]
@@ -96,7 +97,7 @@ def parse_tile(text: str) -> Tile:
         return "auto"
     if word == "full":
         return "full"
-    found = re.fullmatch(r"(\d+)\s*,\s*(\d+)", word)
-    if found is None or 0 in (size := (int(found[1]), int(found[2]))):
+    size = read_pair(word)
+    if size is None or 0 in size:
         raise UsageError(f"--tile {text}: expected `auto`, `full` or W,H in pixels such as 200,150, got {text!r}")
     return size

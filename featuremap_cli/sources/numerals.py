@@ -1,4 +1,4 @@
-"""Numbers as people write them in kernels: `-1`, `0.5`, `1e-3`, `1/9`."""
+"""Numbers as people write them: `-1`, `0.5`, `1e-3`, `1/9` in kernels, and two whole ones as `2,1`, `2x1`, `2*1`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 
 _DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _NUMERAL = re.compile(rf"({_DECIMAL})(?:/({_DECIMAL}))?", re.ASCII)
+_PAIR = re.compile(r"\s*(?:\(\s*(.*?)\s*\)|\[\s*(.*?)\s*\]|(.*?))\s*", re.DOTALL)
+_TWO = re.compile(r"([0-9]+)\s*[,xX×*]\s*([0-9]+)", re.ASCII)
 _LARGEST = 3.4028234663852886e38  # the largest float32, in which all weights end up
 
 
@@ -38,3 +40,15 @@ def read_numeral(text: str) -> float:
     if not math.isfinite(value) or abs(value) > _LARGEST:
         raise ValueError(f"`{text}`, which is too large for a 32-bit float")
     return value
+
+
+def read_pair(text: str) -> tuple[int, int] | None:
+    """Two whole numbers, 0 or more, written `2,1`, `2x1`, `2*1` or `(2, 1)`, as every option takes them; else None.
+
+    Example:
+        >>> read_pair("320x240")
+        (320, 240)
+    """
+    bare = _PAIR.fullmatch(text)
+    found = _TWO.fullmatch(next(part for part in bare.groups() if part is not None)) if bare else None
+    return None if found is None else (int(found[1]), int(found[2]))

@@ -201,3 +201,19 @@ def test_maps_too_large_for_memory_are_drawn_as_others_are(featuremap, monkeypat
         apart = np.abs(np.asarray(banded, int) - np.asarray(held, int))
         assert np.count_nonzero(apart > 1) <= 1e-4 * apart.size
         assert banded.text["Command"] == held.text["Command"]
+
+
+def test_two_numbers_are_written_alike_everywhere(featuremap) -> None:
+    """Sizes of a 427 x 640 photograph: SAME gives ceil(n / stride)."""
+    for strides in ("2,4", "2x4", "2*4", "(2, 4)"):
+        ran = featuremap("convolve", "sample:china", "-o", "out", "--json", "--force", "--strides", strides)
+        assert json.loads(ran.out)["layers"][0]["shape"][:2] == [214, 160]
+    for size in ("320,240", "320x240"):
+        ran = featuremap("convolve", "sample:china", "-o", "out", "--json", "--force", "--resize", size)
+        assert json.loads(ran.out)["layers"][0]["shape"][:2] == [240, 320]
+    for command in (
+        ("anatomy", "sample:china", "-m", "alexnet", "-l", "conv1", "--filter", "3", "--at", "6x4", "-o", "out"),
+        ("project", "sample:china", "-m", "alexnet", "-l", "conv1", "--filter", "3", "--at", "6x4", "-o", "out"),
+        ("layers", "alexnet", "--show", "sample:china", "-l", "conv1", "--at", "6x4", "-o", "out"),
+    ):
+        assert featuremap(*command).code == 0

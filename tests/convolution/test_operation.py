@@ -22,6 +22,11 @@ def test_other_paddings_are_refused(text):
 
 def test_pairs():
     assert [parse_pair(text, "--strides") for text in ("2", "1,2", " 3 , 4 ")] == [(2, 2), (1, 2), (3, 4)]
+    for text in ("3x4", "3X4", "3×4", "3*4", "3 x 4", "(3, 4)", "[3,4]"):
+        assert parse_pair(text, "--strides") == (3, 4)
+    for text in ("3x0", "3x4,2", "(3, 4", "x3", "3xx4", "٣x4"):
+        with pytest.raises(NotationError):
+            parse_pair(text, "--strides")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +42,9 @@ def test_pools():
     assert parse_pool("max") == Pool("max", (2, 2), (2, 2))
     assert parse_pool("avg:3") == Pool("avg", (3, 3), (3, 3))
     assert parse_pool("max:3,2") == Pool("max", (3, 3), (2, 2))
+    assert parse_pool("max:3x2") == Pool("max", (3, 2), (3, 2))
+    assert parse_pool("max:3x2,1") == Pool("max", (3, 2), (1, 1))
+    assert parse_pool("avg:3,1x2,same") == Pool("avg", (3, 3), (1, 2), "same")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ def test_texts_of_options_are_read():
     assert parse_sort("std") == "std"
     assert parse_tile("auto") == "auto"
     assert parse_tile("full") == "full"
-    assert parse_tile("200,150") == (200, 150)
+    for text in ("200,150", "200x150", "200*150", " (200, 150) "):
+        assert parse_tile(text) == (200, 150)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ def test_texts_of_options_are_read():
     [(parse_limit, "--limit", text) for text in ("0", "-1", "many", "")]
     + [(parse_select, "--select", text) for text in ("", "a", "1;2", "1:2:3", "1,,2")]
     + [(parse_sort, "--sort", text) for text in ("", "median")]
-    + [(parse_tile, "--tile", text) for text in ("", "0,10", "200", "200x150", "-1,5", "huge")],
+    + [(parse_tile, "--tile", text) for text in ("", "0,10", "200", "-1,5", "huge")],
 )
 def test_anything_else_is_refused_naming_the_flag(parse, flag, text):
     with pytest.raises(UsageError, match=flag):
