@@ -134,8 +134,8 @@ def _meant(error: typer.TyperException, context: Any) -> str | None:
     written = getattr(error, "option_name", None)
     if written is None or context is None:
         return None
-    from featuremap_cli.commands.other_names import option_meant
+    from featuremap_cli.commands.other_names import advice_for
 
     known = [name for parameter in context.command.params for name in parameter.opts]
-    meant = option_meant(written, known)
-    return None if meant is None else f"No such option: {written}; it is called {meant} here"
+    advice = advice_for(written, context.command.name, known)
+    return None if advice is None else f"No such option: {written}; {advice}"

@@ -11,6 +11,36 @@ from featuremap_cli.commands.other_names import OTHER_NAMES
 
 
 @pytest.mark.parametrize(
+    ("command", "written", "advice"),
+    [
+        ("convolve", "--model-path", "a network's filters are --kernel MODEL:LAYER"),
+        ("convolve", "--layer", "a network's filters are --kernel MODEL:LAYER"),
+        ("convolve", "--images", "images stand after the command"),
+        ("filters", "--kernel", "filters stand after the command, as in sobel-x"),
+        ("filters", "--network", "as in alexnet:conv1"),
+        ("layers", "--model", "the network stands after the command"),
+        ("arithmetic", "--input-size", "as in 224x224x3"),
+        ("arithmetic", "--stride", "layers stand after the input"),
+        ("gallery", "--out", "the run's folder stands after the command"),
+        ("project", "--image", "the image stands after the command"),
+        ("activations", "--stride", "`activations` has none like it"),
+        ("layers", "--filter", "`layers` has none like it"),
+        ("networks", "--colormap", "`networks` has none like it"),
+    ],
+)
+def test_what_stands_in_the_place_of_an_option(featuremap, command: str, written: str, advice: str) -> None:
+    ran = featuremap(command, "sample:china", written, "3")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"featuremap: No such option: {written}; ")
+    assert advice in ran.err
+    assert "Possible options" not in ran.err
+
+
+def test_a_word_that_is_known_nowhere_gets_what_is_alike(featuremap) -> None:
+    assert "--columns" in featuremap("convolve", "sample:china", "--colums", "3").err
+
+
+@pytest.mark.parametrize(
     ("command", "written", "meant"),
     [
         ("convolve", "--filter", "--kernel"),
