@@ -23,6 +23,7 @@ from featuremap_cli.networks.image_input import (
 from featuremap_cli.networks.imported_code import require_modules
 from featuremap_cli.networks.input import preprocessing_name
 from featuremap_cli.sources.network_names import APPLICATION, nearest_applications
+from featuremap_cli.sources.other_formats import other_format
 
 if TYPE_CHECKING:
     from featuremap_cli.networks.network import Network
@@ -236,9 +237,10 @@ def _no_such_network(spec: str) -> str:
     if layer and Path(name).exists():
         return f"no such network: {spec}; did you mean {name}{with_layer}?"
     if (Path(spec).suffix and not layer) or "/" in spec:
+        other = other_format(spec)
         return (
             f"no such network: {spec}; expected a .keras, .h5, .hdf5 or .onnx file or a SavedModel folder that exists"
-        )
+        ) + ("" if other is None else f"; {other.as_network}")
     near = difflib.get_close_matches(name.lower(), BUILTIN, n=1) or [
         f"{APPLICATION}{known}" for known in nearest_applications(name)
     ]

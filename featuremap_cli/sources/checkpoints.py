@@ -13,7 +13,7 @@ import struct
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from featuremap_cli.sources.convolution_weights import KERNEL_NAMES, bank_paths,
 from featuremap_cli.sources.keras_archive import open_archive
 from featuremap_cli.sources.legacy_h5 import open_legacy_h5
 from featuremap_cli.sources.network_config import SavedLayer, saved_layers
+from featuremap_cli.sources.other_formats import advice_for_network
 
 ZIP_START, HDF5_START = b"PK", b"\x89HDF\r\n\x1a\n"
 
@@ -157,7 +158,7 @@ def opened_network(path: Path) -> Iterator[SavedNetwork | None]:
         else:
             raise NetworkError(
                 f"{path} is not a Keras network: expected a .keras (zip) or .h5 (HDF5) file, got one of "
-                f"{_size(path)} that begins as neither; {advice_for(path.name)}"
+                f"{_size(path)} that begins as neither; {advice_for_network(path.name)}"
             )
     except FileNotFoundError as error:
         raise NetworkError(
@@ -180,27 +181,6 @@ def opened_network(path: Path) -> Iterator[SavedNetwork | None]:
             f"{path} is damaged: expected a whole Keras network, got a file of {_size(path)} that breaks off or does "
             f"not fit together ({_reason(error)}); copy or download it again"
         ) from error
-
-
-_ELSEWHERE = {
-    (".pt", ".pth", ".bin"): "PyTorch's networks come as ONNX: torch.onnx.export(model, image, 'NAME.onnx')",
-    (".safetensors",): "these are weights alone; with PyTorch, torch.onnx.export(model, image, 'NAME.onnx')",
-    (".pb", ".ckpt", ".index", ".meta"): "give the folder of a SavedModel, which holds saved_model.pb",
-    (".tflite",): "TensorFlow Lite's files are for devices: give the Keras network that it was made of",
-    (
-        ".pkl",
-        ".pickle",
-        ".joblib",
-    ): "a pickle runs code when it is read: save it with model.save('NAME.keras')",
-    (".json",): "this is a configuration without weights: save the network with model.save('NAME.keras')",
-}
-
-
-def advice_for(name: str) -> str:
-    """What to do with a network's file that is not read here, by the ending of its name."""
-    ending = PurePath(name).suffix.lower()
-    found = (advice for endings, advice in _ELSEWHERE.items() if ending in endings)
-    return next(found, "save the network with model.save('NAME.keras')")
 
 
 def _size(path: Path) -> str:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from featuremap_cli.errors import NetworkError
 from featuremap_cli.sources.archives import MOST_OF_A_CONFIGURATION, read_member
 from featuremap_cli.sources.network_config import SavedLayer
+from featuremap_cli.sources.other_formats import advice_for_network
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -93,7 +94,7 @@ def open_archive(path: Path) -> Iterator[KerasArchive]:
         if CONFIG not in members:
             raise NetworkError(
                 f"{path} is a zip archive but not a Keras network: expected {CONFIG} in it; "
-                "save the network again with model.save('NAME.keras')"
+                f"{advice_for_network(path.name)}"
             )
         if any(member.flag_bits & 1 for member in members.values()):
             raise NetworkError(

@@ -25,6 +25,7 @@ from featuremap_cli.sources.filter_files import SUFFIXES, read_filter_file
 from featuremap_cli.sources.kernel_text import is_imagemagick, parse_kernel, split_name
 from featuremap_cli.sources.kernels import PRESETS, bank_of, nearest_names, preset_bank
 from featuremap_cli.sources.network_names import APPLICATION, BUILTIN_NAMES, nearest_applications
+from featuremap_cli.sources.other_formats import other_format
 
 _NETWORK = re.compile(
     rf"(?P<model>{'|'.join(BUILTIN_NAMES)}|keras:[^:\s;]*|.+?\.(?:keras|h5|hdf5|onnx))(?::(?P<layer>.*))?",
@@ -145,17 +146,15 @@ def _named(banks: list[FilterBank], name: str, spec: str, name_end: int) -> list
     return [replace(banks[0], names=(name,))]
 
 
-_TENSOR_FILES = (".pt", ".pth", ".safetensors", ".ckpt")
-
-
 def _unknown(spec: str, start: int, body: str) -> NotationError:
     word = re.split(r"[:\s,]", body, maxsplit=1)[0]
     if word.lower() in PRESETS:
         usage = PRESETS[word.lower()].usage
         return NotationError(spec, start, len(body), f"expected a preset's arguments after a colon, as in `{usage}`")
-    if body.rpartition(":")[0].lower().endswith(_TENSOR_FILES) or body.lower().endswith(_TENSOR_FILES):
-        advice = "give the tensor as .npy: numpy.save('NAME.npy', weight.permute(2, 3, 1, 0).numpy())"
-        return NotationError(spec, start, len(body), f"`{body}` is a file of PyTorch, which is not read: {advice}")
+    for file in (body, body.rpartition(":")[0]):
+        if (other := other_format(file)) is not None:
+            problem = f"`{file}` is {other.what}, and is not read: {other.as_filters}"
+            return NotationError(spec, start, len(file), problem)
     if _is_file(body):
         problem = f"`{body}` is a file: expected one that ends in {', '.join(SUFFIXES)}"
         return NotationError(spec, start, len(body), problem)

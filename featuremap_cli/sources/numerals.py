@@ -9,7 +9,7 @@ _DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _NUMERAL = re.compile(rf"({_DECIMAL})(?:/({_DECIMAL}))?", re.ASCII)
 _PAIR = re.compile(r"\s*(?:\(\s*(.*?)\s*\)|\[\s*(.*?)\s*\]|(.*?))\s*", re.DOTALL)
 _TWO = re.compile(r"([0-9]+)\s*[,xX×*]\s*([0-9]+)", re.ASCII)
-_LARGEST = 3.4028234663852886e38  # the largest float32, in which all weights end up
+_TOO_LARGE = 3.4028235677973366e38  # from here on a float32, in which all weights end up, is infinite
 
 
 def read_numeral(text: str) -> float:
@@ -37,7 +37,7 @@ def read_numeral(text: str) -> float:
         if denominator == 0:
             raise ValueError(f"`{text}`, a division by zero")
         value /= denominator
-    if not math.isfinite(value) or abs(value) > _LARGEST:
+    if not math.isfinite(value) or abs(value) >= _TOO_LARGE:
         raise ValueError(f"`{text}`, which is too large for a 32-bit float")
     return value
 

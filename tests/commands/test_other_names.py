@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from featuremap_cli.commands.app import COMMANDS, build_app
@@ -95,3 +97,52 @@ def test_what_to_do_with_a_file_that_is_no_network_here(featuremap, name: str, a
     ran = featuremap("activations", "sample:china", "-m", name)
     assert (ran.code, ran.out) == (4, "")
     assert advice in ran.err
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.ckpt", "net.bin"])
+def test_what_torch_save_writes_is_a_zip_archive_and_gets_the_same_advice(featuremap, name: str) -> None:
+    """The layout of https://docs.pytorch.org/docs/stable/notes/serialization.html, "Serialized file format"."""
+    with zipfile.ZipFile(name, "w") as archive:
+        archive.writestr("net/data.pkl", b"\x80\x02}q\x00.")
+        archive.writestr("net/version", "3\n")
+    for command in (("activations", "sample:china", "-m"), ("layers",), ("health", "sample:china", "-m")):
+        ran = featuremap(*command, name)
+        assert (ran.code, ran.out) == (4, "")
+        assert "torch.onnx.export(model, image, 'NAME.onnx')" in ran.err
+        assert "save the network again" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("net.pt", "is a file of PyTorch, and is not read: give the tensor as .npy: numpy.save"),
+        ("net.ckpt", "is a checkpoint, of PyTorch or of TensorFlow, and is not read"),
+        ("net.tflite", "give the Keras network that it was made of"),
+        ("net.pb", "give the folder of a SavedModel and a layer"),
+        ("net.pkl", "a pickle, which runs code when it is read, and is not read: open it in Python"),
+        ("net.caffemodel", "is of another library"),
+    ],
+)
+def test_what_to_do_with_a_file_that_holds_no_filters_here(featuremap, name: str, advice: str) -> None:
+    Path(name).write_bytes(b"what is in it does not matter")
+    for spec in (name, f"{name}:conv1.weight"):
+        for command in (("convolve", "sample:china", "-k", spec), ("filters", spec)):
+            ran = featuremap(*command)
+            assert (ran.code, ran.out) == (2, "")
+            assert advice in ran.err
+
+
+def test_a_tensor_saved_as_advised_is_that_tensor(featuremap) -> None:
+    """PyTorch's order is (filters, channels, height, width); its permute is NumPy's transpose."""
+    weight = np.arange(2 * 3 * 5 * 7, dtype=np.float32).reshape(2, 3, 5, 7)
+    np.save("NAME.npy", weight.transpose(2, 3, 1, 0))
+    assert featuremap("filters", "NAME.npy", "--arrays", "-o", "out").code == 0
+    filters = np.load("out/NAME.npy.filters.npz")["filters"]
+    places = [(channel, index) for channel in range(3) for index in (0, 1)]
+    assert all(filters[1, 2, channel, index] == weight[index, channel, 1, 2] for channel, index in places)
+
+
+def test_a_file_of_pytorch_that_is_not_there_gets_the_advice_too(featuremap) -> None:
+    ran = featuremap("layers", "elsewhere.pt")
+    assert "no such network: elsewhere.pt" in ran.err
+    assert "torch.onnx.export" in ran.err

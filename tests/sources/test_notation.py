@@ -298,5 +298,5 @@ def test_brackets_of_its_own_or_a_semicolon_say_that_it_is_one_row() -> None:
 
 @pytest.mark.parametrize("ending", ["pt", "pth", "safetensors"])
 def test_files_of_pytorch_are_named(ending: str) -> None:
-    with pytest.raises(NotationError, match="a file of PyTorch, which is not read: give the tensor as"):
+    with pytest.raises(NotationError, match=f"`weights.{ending}` is a file of .*, and is not read: give the tensor as"):
         read_filters(f"weights.{ending}:conv1")
