@@ -4,7 +4,7 @@ Nothing here opens an image; names alone decide. Symbolic links to folders are n
 link to a folder above makes no circle; links to files are files.
 """
 
-# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH119, PTH122
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH119, PTH120, PTH122
 # Paths stay the text they were: there may be a million, and Path would rewrite them (`./a`, `a//b`, an empty one).
 
 from __future__ import annotations
@@ -137,6 +137,7 @@ def walk(
         that cannot be listed, `Results` for one below the first that an earlier run has written.
     """
     waiting: list[Iterator[Found]] = [iter((Found(folder, below, is_folder=True),))]
+    passed = None if passed is None or _is_of_run(folder) else passed
     while waiting:
         found = next(waiting[-1], None)
         if found is None:
@@ -146,7 +147,7 @@ def walk(
                 yield found
             elif passed is not None:
                 passed.add(found.path)
-        elif found.path != folder and os.path.exists(os.path.join(found.path, RUN_MARK)):
+        elif found.path != folder and _is_run(found.path):
             yield Results(found.path)
         else:
             try:
@@ -155,7 +156,23 @@ def walk(
                 yield Unreadable(found.path, error.strerror or str(error))
 
 
-def expand(pattern: str, without: frozenset[str] = frozenset()) -> Iterator[Found | Unreadable]:
+def _is_run(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, RUN_MARK))
+
+
+def _is_of_run(folder: str) -> bool:
+    """Whether a run has written the folder or one that it lies in: what else is there is of that run too."""
+    path, below = os.path.abspath(folder), ""
+    while path != below:
+        if _is_run(path):
+            return True
+        path, below = os.path.dirname(path), path
+    return False
+
+
+def expand(
+    pattern: str, without: frozenset[str] = frozenset(), passed: PassedOver | None = None
+) -> Iterator[Found | Unreadable]:
     """Yield what a glob matches: `*`, `?` and `[...]` within one name, `**` for any number of folders.
 
     Hidden names need a pattern that begins with a dot, as in a shell. `below` counts from the last folder before the
@@ -164,6 +181,7 @@ def expand(pattern: str, without: frozenset[str] = frozenset()) -> Iterator[Foun
     Args:
         pattern: the glob as the user wrote it.
         without: absolute paths of folders that are not entered.
+        passed: counts the files that match and are not taken; hidden ones and those of a run are not counted.
 
     Yields:
         files with an image's suffix and folders; `Unreadable` for a folder that cannot be listed.
@@ -175,47 +193,58 @@ def expand(pattern: str, without: frozenset[str] = frozenset()) -> Iterator[Foun
     varying = [part for part in parts[fixed:] if part]
     # Two `**` in a row mean no more than one, and would visit every folder many times.
     varying = [part for part, before in zip(varying, ["", *varying], strict=False) if (part, before) != ("**", "**")]
-    yield from _matches(Found(start, "", is_folder=True), varying, without)
+    yield from _matches(Found(start, "", is_folder=True), varying, without, passed)
 
 
-def _matches(folder: Found, parts: Sequence[str], without: frozenset[str]) -> Iterator[Found | Unreadable]:
+def _matches(
+    folder: Found, parts: Sequence[str], without: frozenset[str], passed: PassedOver | None
+) -> Iterator[Found | Unreadable]:
     part, rest = parts[0], parts[1:]
     if not is_glob(part):
         path = os.path.join(folder.path, part)
         if os.path.exists(path):
-            yield from _matched(Found(path, _join(folder.below, part), os.path.isdir(path)), rest, without)
+            yield from _matched(Found(path, _join(folder.below, part), os.path.isdir(path)), rest, without, passed)
         return
+    passed = None if passed is None or _is_of_run(folder.path) else passed
     try:
         entries = _inside(folder, without, hidden=part.startswith("."), linked_folders=part != "**")
     except OSError as error:
         yield Unreadable(folder.path, error.strerror or str(error))
         return
     if part == "**":
-        yield from _at_any_depth(folder, entries, parts, without)
+        yield from _at_any_depth(folder, entries, parts, without, passed)
         return
     for entry in entries:
         if fnmatch.fnmatch(os.path.basename(entry.path), part):
-            yield from _matched(entry, rest, without)
+            yield from _matched(entry, rest, without, passed)
 
 
 def _at_any_depth(
-    folder: Found, entries: Iterator[Found], parts: Sequence[str], without: frozenset[str]
+    folder: Found,
+    entries: Iterator[Found],
+    parts: Sequence[str],
+    without: frozenset[str],
+    passed: PassedOver | None,
 ) -> Iterator[Found | Unreadable]:
     rest = parts[1:]
     if rest:
-        yield from _matches(folder, rest, without)
+        yield from _matches(folder, rest, without, passed)
     for entry in entries:
         if entry.is_folder:
-            yield from _matches(entry, parts, without)
+            yield from _matches(entry, parts, without, passed)
         elif not rest:
-            yield from _matched(entry, rest, without)
+            yield from _matched(entry, rest, without, passed)
 
 
-def _matched(entry: Found, rest: Sequence[str], without: frozenset[str]) -> Iterator[Found | Unreadable]:
+def _matched(
+    entry: Found, rest: Sequence[str], without: frozenset[str], passed: PassedOver | None
+) -> Iterator[Found | Unreadable]:
     if rest and entry.is_folder:
-        yield from _matches(entry, rest, without)
+        yield from _matches(entry, rest, without, passed)
     elif not rest and (entry.is_folder or has_image_suffix(entry.path)):
         yield entry
+    elif not rest and passed is not None and not os.path.basename(entry.path).startswith("."):
+        passed.add(entry.path)
 
 
 def _inside(

@@ -152,6 +152,7 @@ class _Finder:
     def __init__(self, without: frozenset[str], tell: Callable[[str], None] | None) -> None:
         self._without, self._tell = without, tell
         self._yielded: set[str] = set()
+        self._searched_before: set[str] = set()
 
     def argument(self, argument: str, is_last: bool) -> Iterator[ImageLocation | MissingImage]:
         if is_url(argument) or os.path.lexists(argument) or is_sample(argument) or not is_glob(argument):
@@ -188,17 +189,19 @@ class _Finder:
     def _in_store(self, url: str, remember: bool) -> Iterator[ImageLocation | MissingImage]:
         from featuremap_cli.sources.store_search import find_in_store
 
-        for found in find_in_store(url, self._without):
+        passed = PassedOver()
+        for found in find_in_store(url, self._without, passed):
             if isinstance(found, MissingImage):
                 yield found
             else:
                 yield from self._once(found, found.path, remember)
+        self._tell_passed(without_secrets(url), url, passed)
 
     def _glob(self, pattern: str) -> Iterator[ImageLocation | MissingImage]:
         passed = PassedOver()
 
         def files() -> Iterator[Found | Unreadable | Results]:
-            for found in expand(pattern, self._without):
+            for found in expand(pattern, self._without, passed):
                 if isinstance(found, Found) and found.is_folder:
                     yield from walk(found.path, found.below, self._without, passed)
                 else:
@@ -228,8 +231,13 @@ class _Finder:
                 yield from self._once(ImageLocation(one.path, relative), os.path.abspath(one.path), remember)
         if is_empty:
             yield MissingImage(argument, _nothing_in(argument))
-        if self._tell is not None and (words := passed.words()):
+        self._tell_passed(argument, os.path.abspath(argument), passed)
+
+    def _tell_passed(self, argument: str, identity: str, passed: PassedOver) -> None:
+        """Say what a search has passed over, once for each place that is searched."""
+        if self._tell is not None and (words := passed.words()) and identity not in self._searched_before:
             self._tell(f"{printable(argument)}: passed over {words}")
+            self._searched_before.add(identity)
 
     def _once(self, location: ImageLocation, identity: str, remember: bool = True) -> Iterator[ImageLocation]:
         if identity in self._yielded:

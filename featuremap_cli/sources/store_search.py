@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from featuremap_cli.errors import UsageError
 from featuremap_cli.sources import stores
-from featuremap_cli.sources.listing import has_image_suffix, is_glob, natural_key
+from featuremap_cli.sources.listing import RUN_MARK, PassedOver, has_image_suffix, is_glob, natural_key
 from featuremap_cli.sources.locations import ImageLocation, MissingImage, printable
 
 _S3 = frozenset(("s3", "s3a"))
@@ -38,7 +38,9 @@ class Listed:
     stamp: stores.Stamp | None
 
 
-def find_in_store(url: str, without: frozenset[str] = frozenset()) -> Iterator[ImageLocation | MissingImage]:
+def find_in_store(
+    url: str, without: frozenset[str] = frozenset(), passed: PassedOver | None = None
+) -> Iterator[ImageLocation | MissingImage]:
     """Yield the images that an address stands for.
 
     An address with an image's suffix is taken as it is, and so is every web address: whether something is there shows
@@ -47,6 +49,7 @@ def find_in_store(url: str, without: frozenset[str] = frozenset()) -> Iterator[I
     Args:
         url: one object, everything below an address, or a glob.
         without: addresses below which nothing is taken.
+        passed: counts the objects that are not taken; hidden ones and those of a run's manifest are not counted.
 
     Raises:
         MissingDependencyError: the package that reaches the store is missing.
@@ -60,7 +63,7 @@ def find_in_store(url: str, without: frozenset[str] = frozenset()) -> Iterator[I
         elif not is_glob(url) and has_image_suffix(url):
             yield ImageLocation(url, _last_part(url))
         else:
-            yield from _searched(url, without)
+            yield from _searched(url, without, passed)
     except UsageError as error:
         yield MissingImage(stores.without_secrets(url), str(error))
     except OSError as error:
@@ -68,16 +71,20 @@ def find_in_store(url: str, without: frozenset[str] = frozenset()) -> Iterator[I
         yield MissingImage(stores.without_secrets(url), message)
 
 
-def _searched(url: str, without: frozenset[str]) -> Iterator[ImageLocation | MissingImage]:
+def _searched(url: str, without: frozenset[str], passed: PassedOver | None) -> Iterator[ImageLocation | MissingImage]:
     start, pattern = _split(url)
     hidden_from = tuple(f"{one.rstrip('/')}/" for one in without)
     is_empty = True
     for listed in list_below(start):
         parts = [part for part in listed.below.split("/") if part not in ("", ".", "..")]
-        if parts and has_image_suffix(listed.below) and matches(parts, pattern):
+        if not parts or not matches(parts, pattern):
+            continue
+        if has_image_suffix(listed.below):
             is_empty = False
             if not listed.url.startswith(hidden_from):
                 yield ImageLocation(listed.url, "/".join(parts), listed.stamp)
+        elif passed is not None and RUN_MARK not in parts and not _is_left_out(listed, parts, hidden_from):
+            passed.add(parts[-1])
     if is_empty and not is_glob(url) and stores.size_of(url) is not None:
         yield ImageLocation(url, _last_part(url))
     elif is_empty:
@@ -86,6 +93,11 @@ def _searched(url: str, without: frozenset[str]) -> Iterator[ImageLocation | Mis
         yield MissingImage(
             url, f"{what}: expected objects such as .jpg, .png, .tif or .npy, hidden ones not counted; check it"
         )
+
+
+def _is_left_out(listed: Listed, parts: Sequence[str], hidden_from: tuple[str, ...]) -> bool:
+    """Whether an object is none that anybody would look for: hidden, of the output folder, or a folder's own mark."""
+    return parts[-1].startswith(".") or listed.url.startswith(hidden_from) or listed.below.endswith("/")
 
 
 def list_below(url: str) -> Iterator[Listed]:

@@ -387,3 +387,38 @@ def test_endings_without_end_take_no_memory() -> None:
     assert len(passed.endings) <= 51
     assert passed.words().startswith("1,000 files that are no images by their names: ")
     assert passed.words().endswith("993 others")
+
+
+def passed_over(*arguments: object) -> list[str]:
+    """What is said of these arguments."""
+    said: list[str] = []
+    list(find_images([str(argument) for argument in arguments], tell=said.append))
+    return said
+
+
+def test_a_glob_says_what_it_matched_and_did_not_take(tmp_path: Path) -> None:
+    for name in ("a.png", "b.txt", "deep/c.txt", "deep/d.jpg", "deep/.e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    words = "2 files that are no images by their names: 2 .txt"
+    assert passed_over(f"{tmp_path}/*") == [f"{tmp_path}/*: passed over {words}"]
+    assert passed_over(f"{tmp_path}/**") == [f"{tmp_path}/**: passed over {words}"]
+    assert passed_over(f"{tmp_path}/**/*.txt") == [f"{tmp_path}/**/*.txt: passed over {words}"]
+    assert passed_over(f"{tmp_path}/*.png", f"{tmp_path}/deep/.*.txt") == []
+
+
+def test_a_folder_that_is_named_twice_says_it_once(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_bytes(b"x")
+    (tmp_path / "a.png").write_bytes(b"x")
+    assert len(passed_over(tmp_path, tmp_path, f"{tmp_path}/")) == 1
+
+
+def test_what_a_run_has_written_is_not_counted(tmp_path: Path) -> None:
+    for name in ("featuremap-manifest.jsonl", "a.maps.png", "a.maps.npz", "index.html", "china/001-conv1.npz"):
+        (tmp_path / "out" / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / "out" / name).write_bytes(b"x")
+    (tmp_path / "a.png").write_bytes(b"x")
+    (tmp_path / "b.txt").write_bytes(b"x")
+    assert passed_over(tmp_path / "out") == []
+    assert passed_over(f"{tmp_path}/out/*") == []
+    assert passed_over(f"{tmp_path}/*")[-1].endswith("passed over 1 file that is no image by its name: 1 .txt")
