@@ -34,7 +34,10 @@ __all__ = [
     "layer_file",
     "maps_file",
     "patches_file",
+    "photograph_file",
     "projection_file",
+    "sheet_of",
+    "thumbnail_file",
     "tile_file",
     "variant_file",
     "write_atomically",
@@ -48,6 +51,7 @@ MANIFEST = RUN_MARK
 RESERVED = frozenset([FILTERS, GALLERY, HEALTH_PICTURE, HEALTH_TABLE, MANIFEST])
 
 _LAYER_BYTES_BESIDE_AN_IMAGE = 40
+_THUMBNAIL, _PHOTOGRAPH = ".thumb.png", ".photo.thumb.jpg"
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,22 @@ def arrays_file(sheet: str) -> str:
 def variant_file(sheet: str, word: str) -> str:
     """Another picture of the same thing beside its sheet: `a.maps.png`, `overlay` -> `a.maps.overlay.png`."""
     return f"{sheet.removesuffix('.png')}.{word}.png"
+
+
+def thumbnail_file(sheet: str) -> str:
+    """A small picture of a sheet, for the gallery: `a.maps.png` -> `a.maps.thumb.png`."""
+    return sheet.removesuffix(".png") + _THUMBNAIL
+
+
+def photograph_file(sheet: str) -> str:
+    """A small picture of the image that a sheet is of: `a.maps.png` -> `a.maps.photo.thumb.jpg`."""
+    return sheet.removesuffix(".png") + _PHOTOGRAPH
+
+
+def sheet_of(thumbnail: str) -> str | None:
+    """The sheet that a small picture lies beside; None for the name of anything else."""
+    ending = next((one for one in (_THUMBNAIL, _PHOTOGRAPH) if thumbnail.endswith(one)), None)
+    return None if ending is None else thumbnail.removesuffix(ending) + ".png"
 
 
 def tile_file(sheet: str, index: int, name: str = "") -> str:

@@ -21,7 +21,7 @@ from featuremap_cli.batch.hash_set import HashSet
 from featuremap_cli.batch.job import Task
 from featuremap_cli.batch.manifest import Entry, Manifest
 from featuremap_cli.batch.names import safe_relative, without_suffix
-from featuremap_cli.batch.outputs import RESERVED, OutputFolder
+from featuremap_cli.batch.outputs import RESERVED, OutputFolder, sheet_of
 from featuremap_cli.sources.locations import ImageLocation, MissingImage, is_sample
 from featuremap_cli.sources.stores import exists, is_url, without_secrets
 
@@ -79,7 +79,8 @@ def _is_own_output(source: str, root: str, manifest: Manifest) -> bool:
     if not source.startswith(root):
         return False
     relative = source[len(root) :].replace(os.sep, "/")
-    return relative in RESERVED or manifest.wrote(relative)
+    sheet = sheet_of(relative)
+    return relative in RESERVED or manifest.wrote(relative) or (sheet is not None and manifest.wrote(sheet))
 
 
 class _Names:

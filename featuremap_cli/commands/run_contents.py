@@ -4,6 +4,7 @@ themselves."""
 from __future__ import annotations
 
 import os
+import posixpath
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,8 +19,9 @@ from featuremap_cli.drawing.gallery import FailedImage, Gallery, ImageRow, Pictu
 from featuremap_cli.drawing.png_facts import PngFacts, read_png_facts
 from featuremap_cli.sources.listing import natural_key
 from featuremap_cli.sources.locations import printable
+from featuremap_cli.sources.stores import is_url
 
-_MOST_NAMED = 3
+_MOST_NAMED, _MANY = 3, "IMAGES..."
 _GONE = "its pictures are no longer in this folder; repeat the command that made them"
 _OF_THE_RUN = (
     ("Filters", (FILTERS, "*.filters.png")),
@@ -152,7 +154,6 @@ def _image_rows(rows: Iterable[_Row], columns: Sequence[str]) -> tuple[ImageRow,
             name=printable(row.relative if known[row.relative] == 1 else f"{row.relative} ({row.stem})"),
             pictures=tuple(row.pictures.get(column) for column in columns),
             source=row.source,
-            stem=row.stem if _is_below(row.stem) else "",
         )
         for row in listed
     )
@@ -181,7 +182,13 @@ def _images(images: Mapping[str, str]) -> list[str]:
     """Return what stands on a command line for images, by their names: up to three of them, or their folder."""
     if len(images) <= _MOST_NAMED:
         return list(images)
+    sources = list(images.values())
+    schemes = {source.partition("://")[0] for source in sources if is_url(source)}
     try:
-        return [os.path.commonpath(images.values())]
-    except ValueError:
-        return ["IMAGES..."]
+        if not schemes:
+            return [os.path.commonpath(sources)]
+        (scheme,) = schemes
+        folder = posixpath.commonpath([source.removeprefix(f"{scheme}://") for source in sources])
+        return [f"{scheme}://{folder}" if folder else _MANY]
+    except ValueError:  # some of a store and some of a disk, or of two stores
+        return [_MANY]

@@ -8,12 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from featuremap_cli.batch.outputs import OutputFolder
+from featuremap_cli.batch.outputs import OutputFolder, photograph_file, thumbnail_file
 from featuremap_cli.drawing.gallery import Gallery, ImageRow, Picture
 from featuremap_cli.errors import ImageError
 from featuremap_cli.sources.images import DECODER_ERRORS
-
-_PHOTOGRAPH, _SHEET = ".photo.thumb.jpg", ".thumb.png"
 
 
 def with_thumbnails(gallery: Gallery, folder: OutputFolder) -> Gallery:
@@ -33,8 +31,9 @@ def _of_row(row: ImageRow, folder: OutputFolder) -> ImageRow:
     from featuremap_cli.drawing.thumbnails import photograph_thumbnail
 
     photograph = None
-    if row.source and row.stem:
-        made = _made(folder, row.stem + _PHOTOGRAPH, Path(row.source), lambda: photograph_thumbnail(row.source))
+    first = next((picture.path for picture in row.pictures if picture is not None), None)
+    if row.source and first is not None:
+        made = _made(folder, photograph_file(first), Path(row.source), lambda: photograph_thumbnail(row.source))
         photograph = made or None
     return replace(row, photograph=photograph, pictures=tuple(_of_sheet(one, folder) for one in row.pictures))
 
@@ -45,7 +44,7 @@ def _of_sheet(picture: Picture | None, folder: OutputFolder) -> Picture | None:
     if picture is None or not picture.tiles:
         return picture
     places, sheet = tile_places(picture.tiles), Path(folder.root, picture.path)
-    name = picture.path.removesuffix(".png") + _SHEET
+    name = thumbnail_file(picture.path)
     thumbnail = _made(folder, name, sheet, lambda: layer_thumbnail(sheet, places))
     _, _, width, height = next(iter(places.values()), (0, 0, 1, 1))
     shape = width / height if thumbnail and width and height else None
@@ -66,7 +65,12 @@ def _made(folder: OutputFolder, name: str, shown: Path, make: Callable[[], bytes
 
 
 def _is_newer(file: Path, than: Path) -> bool:
+    """Whether a small picture is there and as young as what it shows, if that is still there."""
     try:
-        return file.stat().st_mtime_ns >= than.stat().st_mtime_ns
+        made = file.stat().st_mtime_ns
     except OSError:
         return False
+    try:
+        return made >= than.stat().st_mtime_ns
+    except OSError:
+        return True

@@ -53,14 +53,12 @@ class ImageRow:
         name: what the page calls it, and what a filter by name looks at.
         pictures: one for each of the gallery's columns; None where the image has none.
         source: where the image itself is.
-        stem: how the names of its files begin.
         photograph: the file of a small picture of it, as `Picture.path`; None where there is none.
     """
 
     name: str
     pictures: tuple[Picture | None, ...]
     source: str = ""
-    stem: str = ""
     photograph: str | None = None
 
 

@@ -55,7 +55,7 @@ def test_a_run_of_the_command_line_has_its_page(featuremap, tmp_path: Path) -> N
     command = "featuremap convolve photos/p9.png photos/p10.png -k sobel-x --separate --out &#39;a run&#39;"
     assert f"<code>{command}</code>" in html
     assert (tmp_path / "a run" / "p9.maps.thumb.png").is_file()
-    assert (tmp_path / "a run" / "p9.photo.thumb.jpg").is_file()
+    assert (tmp_path / "a run" / "p9.maps.photo.thumb.jpg").is_file()
     assert 'href="./filters.png"' in html
     assert html.index('href="./p9.maps.png"') < html.index('href="./p10.maps.png"')
     assert "./p9.maps/" not in html
@@ -175,6 +175,38 @@ def test_the_command_of_many_images_names_their_folder(tmp_path: Path) -> None:
     note(tmp_path, *entries)
     folder = os.path.dirname(entries[0].source)  # noqa: PTH120
     assert read_run(tmp_path).commands == (f"featuremap convolve {folder} -k 'a=1 2' --out {tmp_path}",)
+
+
+@pytest.mark.parametrize(
+    ("sources", "named"),
+    [
+        ([f"s3://bucket/photos/{number}.jpg" for number in range(4)], "s3://bucket/photos"),
+        ([f"s3://bucket/photos-{number}/a.jpg" for number in range(4)], "s3://bucket"),
+        ([f"s3://bucket-{number}/a.jpg" for number in range(4)], "IMAGES..."),
+        (["/photos/a.jpg", "/photos/b/c.jpg", "/photos/d.jpg", "/photos/e.jpg"], "/photos"),
+        (["/photos/a.jpg", *(f"s3://bucket/{number}.jpg" for number in range(3))], "IMAGES..."),
+    ],
+)
+def test_what_stands_for_many_images(tmp_path: Path, sources: list[str], named: str) -> None:
+    entries = []
+    for number, source in enumerate(sources):
+        draw(tmp_path / f"{number}.maps.png", Command=f"featuremap convolve {source} -k box")
+        entries.append(done(f"{number}.jpg", f"{number}.maps.png", job="convolve", source=source))
+    note(tmp_path, *entries)
+    assert read_run(tmp_path).commands == (f"featuremap convolve {named} -k box --out {tmp_path}",)
+
+
+def test_small_pictures_are_no_photographs_and_outlive_theirs(featuremap, tmp_path: Path) -> None:
+    for name in ("a.png", "a.thumb.png"):  # the second is somebody's own photograph
+        Image.new("RGB", (24, 16), (200, 0, 0)).save(tmp_path / name)
+    words = ("convolve", ".", "-k", "sobel-x", "--out", ".", "--gallery")
+    assert featuremap(*words).code == 0
+    again = featuremap(*words, "--dry-run").out.splitlines()
+    assert [line.split("\t")[0] for line in again] == ["./a.png", "./a.thumb.png"]
+    assert all("done already" in line for line in again)
+    (tmp_path / "a.png").unlink()
+    assert featuremap("gallery", ".").code == 0
+    assert "a.maps.photo.thumb.jpg" in (tmp_path / "index.html").read_text("utf-8")
 
 
 def test_a_manifest_cannot_show_what_is_outside_its_folder(tmp_path: Path) -> None:

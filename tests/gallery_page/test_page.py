@@ -292,6 +292,7 @@ def test_one_filter_of_all_images(mapped: str, show, wait) -> None:
     page = show(mapped)
     expect(page.locator("#one-filter")).to_be_hidden()
     page.select_option("#layer", label="conv5")
+    expect(page.locator("article .photograph img:visible")).to_have_count(2)
     page.fill("#number", "61")
     wait(page, "document.querySelectorAll('a.sheet canvas:not([hidden])').length === 2")
     details = page.locator("article li:visible .detail").all_inner_texts()
