@@ -281,3 +281,20 @@ def test_a_web_server_is_read(tmp_path: Path, in_memory: str, featuremap: Run) -
     assert f"{url}/gone.jpg does not exist" in ran.err
     assert f"{out}/china.maps.png" in ran.out
     assert json.loads(again.out)["status"] == "skipped"
+
+
+def test_a_store_says_what_it_passed_over() -> None:
+    import fsspec
+
+    store = fsspec.filesystem("memory")
+    names = ("a.jpg", "b.txt", "deep/c.MP4", "deep/.d.txt", "out/e.npz", "featuremap-manifest.jsonl/000.jsonl")
+    for name in names:
+        store.pipe_file(f"/passed-over/{name}", b"x")
+    said: list[str] = []
+    found = find_images(["memory://passed-over", "memory://passed-over"], without=["memory://passed-over/out"],
+                        tell=said.append)  # fmt: skip
+    assert [one.relative for one in found if isinstance(one, ImageLocation)] == ["a.jpg"]
+    assert said == ["memory://passed-over: passed over 2 files that are no images by their names: 1 .txt, 1 .mp4"]
+    said.clear()
+    list(find_images(["memory://passed-over/*.txt"], tell=said.append))
+    assert said == ["memory://passed-over/*.txt: passed over 1 file that is no image by its name: 1 .txt"]

@@ -38,22 +38,6 @@ def test_an_address_with_a_password_is_refused_without_telling_it() -> None:
     stores.refuse_password("s3://bucket/me@home.jpg")
 
 
-def test_a_store_says_what_it_passed_over() -> None:
-    fsspec = pytest.importorskip("fsspec")
-    store = fsspec.filesystem("memory")
-    names = ("a.jpg", "b.txt", "deep/c.MP4", "deep/.d.txt", "out/e.npz", "featuremap-manifest.jsonl/000.jsonl")
-    for name in names:
-        store.pipe_file(f"/passed-over/{name}", b"x")
-    said: list[str] = []
-    found = find_images(["memory://passed-over", "memory://passed-over"], without=["memory://passed-over/out"],
-                        tell=said.append)  # fmt: skip
-    assert [one.relative for one in found if isinstance(one, ImageLocation)] == ["a.jpg"]
-    assert said == ["memory://passed-over: passed over 2 files that are no images by their names: 1 .txt, 1 .mp4"]
-    said.clear()
-    list(find_images(["memory://passed-over/*.txt"], tell=said.append))
-    assert said == ["memory://passed-over/*.txt: passed over 1 file that is no image by its name: 1 .txt"]
-
-
 def test_without_fsspec_the_line_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)
     stores._filesystem.cache_clear()
